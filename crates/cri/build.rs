@@ -1,0 +1,134 @@
+//! Compiles `proto/runtime/v1/api.proto` without `protoc`, into two files in `OUT_DIR`:
+//!
+//! * `runtime.v1.rs`: the messages and enums (by prost), then, by [`Services`] below, the service
+//!   traits and what ties each request message to its method;
+//! * `schema.txt`: names, numbers and types, which the `descriptor` module reads at run time.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use heck::ToUpperCamelCase;
+use prost_build::{Method, Module, Service, ServiceGenerator};
+use protox::prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let proto = Path::new("../../proto");
+    let api = proto.join("runtime/v1/api.proto");
+    println!("cargo:rerun-if-changed={}", api.display());
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+
+    let descriptors = protox::compile([&api], [proto])?;
+    let file = the_only_file(&descriptors)?;
+
+    let mut rust = prost_build::Config::new()
+        // A map that iterates in one order: equal traces depend on it.
+        .btree_map(["."])
+        .service_generator(Box::new(Services))
+        .generate(vec![(Module::from_protobuf_package_name(file.package()), file.clone())])?
+        .into_values()
+        .collect::<String>();
+    for message in &file.message_type {
+        name_message(&mut rust, file.package(), message.name())?;
+    }
+    std::fs::write(out.join("runtime.v1.rs"), rust)?;
+    Ok(())
+}
+
+fn the_only_file(descriptors: &FileDescriptorSet) -> Result<&FileDescriptorProto, String> {
+    match descriptors.file.as_slice() {
+        [file] => Ok(file),
+        files => Err(format!("api.proto imports nothing, yet there are {} files", files.len())),
+    }
+}
+
+/// `impl Named`: the message's name on the wire, which differs from prost's (`DNSConfig`,
+/// `DnsConfig`).
+fn name_message(out: &mut String, package: &str, message: &str) -> std::fmt::Result {
+    writeln!(
+        out,
+        "impl crate::Named for {} {{ const FULL_NAME: &'static str = \"{package}.{message}\"; }}",
+        message.to_upper_camel_case(),
+    )
+}
+
+/// Writes one trait for each service and ties each request message to its method.
+struct Services;
+
+impl ServiceGenerator for Services {
+    fn generate(&mut self, service: Service, out: &mut String) {
+        service_trait(&service, out).expect("writing to a String does not fail");
+        for method in &service.methods {
+            request(&service, method, out).expect("writing to a String does not fail");
+        }
+    }
+}
+
+fn full_name(service: &Service) -> String {
+    format!("{}.{}", service.package, service.proto_name)
+}
+
+/// What a method of the trait answers with, beside its `Status`.
+///
+/// A list that comes in pieces is a `Vec` of the pieces; the events never end, so they are a
+/// stream.
+fn answer(method: &Method) -> String {
+    let response = &method.output_type;
+    match (method.server_streaming, method.proto_name.as_str()) {
+        (false, _) => response.clone(),
+        (true, "GetContainerEvents") => format!("crate::EventStream<{response}>"),
+        (true, _) => format!("Vec<{response}>"),
+    }
+}
+
+/// The trait, with a body for each method that answers "unknown method", as a gRPC server does
+/// that was compiled from an older file.
+///
+/// The signatures are those that `#[async_trait(?Send)]` writes, so that it may be used for the
+/// implementations; writing them out here keeps the default bodies small.
+fn service_trait(service: &Service, out: &mut String) -> std::fmt::Result {
+    service.comments.append_with_indent(0, out);
+    writeln!(out, "pub trait {}<C> {{", service.name)?;
+    for method in &service.methods {
+        method.comments.append_with_indent(1, out);
+        writeln!(
+            out,
+            "    fn {name}<'s, 'c, 'r>(&'s self, _ctx: &'c C, _request: {request}) \
+             -> crate::Reply<'r, {answer}> where 's: 'r, 'c: 'r, Self: 'r {{\n        \
+             crate::service::unknown_method({proto_name:?}, {service:?})\n    }}",
+            name = method.name,
+            request = method.input_type,
+            answer = answer(method),
+            proto_name = method.proto_name,
+            service = full_name(service),
+        )?;
+    }
+    writeln!(out, "}}")
+}
+
+fn request(service: &Service, method: &Method, out: &mut String) -> std::fmt::Result {
+    let (request, answer, full_name) = (&method.input_type, answer(method), full_name(service));
+    writeln!(
+        out,
+        "impl crate::Request for {request} {{\n    \
+         type Response = {response};\n    \
+         const SERVICE: &'static str = {full_name:?};\n    \
+         const METHOD: &'static str = {name:?};\n    \
+         const PATH: &'static str = \"/{full_name}/{name}\";\n}}",
+        response = method.output_type,
+        name = method.proto_name,
+    )?;
+    let (rpc, associated) = if method.server_streaming {
+        ("StreamRpc", format!("type Stream = {answer};\n    "))
+    } else {
+        ("Rpc", String::new())
+    };
+    writeln!(
+        out,
+        "impl crate::{rpc} for {request} {{\n    \
+         {associated}fn dispatch<'a, C>(self, cri: &'a dyn crate::Cri<C>, ctx: &'a C) \
+         -> crate::Reply<'a, {answer}> {{\n        cri.{name}(ctx, self)\n    }}\n}}",
+        name = method.name,
+    )
+}
