@@ -1,0 +1,20 @@
+//! The page as it is published.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::setup::Tools;
+use crate::shell;
+
+/// What makes trunk build for publication: the profile is in the root Cargo.toml, `--release` turns on wasm-opt and
+/// minification.
+pub(crate) const RELEASE: &[&str] = &["--release", "--cargo-profile", "wasm-release"];
+
+/// Builds the page into a folder that nothing else writes to, and says which.
+pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
+    let dist = shell::target_dir().join("page");
+    let mut trunk = tools.command("trunk");
+    shell::run(trunk.args(["build", "--offline"]).args(RELEASE).arg("--dist").arg(&dist))?;
+    Ok(dist)
+}

@@ -1,0 +1,204 @@
+//! `cargo xtask test`: everything that has to hold, section by section.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use pico_args::Arguments;
+
+use crate::setup::{Need, Tools, tests_folder, wasm_target_dir};
+use crate::{finish, page, shell};
+
+pub(crate) const SUMMARY: &str = "set up what the tests need and run them all";
+
+/// One part of the tests. A new one is an entry in [`SECTIONS`].
+struct Section {
+    name: &'static str,
+    summary: &'static str,
+    needs: &'static [Need],
+    run: fn(&Tools) -> Result<Outcome>,
+}
+
+/// How a section ended when it did not fail.
+enum Outcome {
+    Passed,
+    /// Nothing ran, and why. Only for what this machine may lack by right.
+    NotRun(&'static str),
+}
+
+/// Cheapest first, so that the usual mistakes show early.
+const SECTIONS: &[Section] = &[
+    Section { name: "format", summary: "cargo fmt --check", needs: &[], run: format },
+    Section { name: "lint", summary: "clippy, warnings denied", needs: &[], run: lint },
+    Section { name: "licences", summary: "cargo deny, where it is installed", needs: &[], run: licences },
+    Section { name: "unit", summary: "unit and table tests of every crate", needs: &[], run: unit },
+    Section {
+        name: "wasm",
+        summary: "wasm-bindgen tests in headless Chromium",
+        needs: &[Need::Browser, Need::WasmTarget, Need::WasmBindgen],
+        run: wasm,
+    },
+    Section {
+        name: "parity",
+        summary: "the same traces natively and in wasm, byte for byte",
+        needs: &[Need::Node, Need::WasmTarget, Need::WasmBindgen],
+        run: parity,
+    },
+    Section {
+        name: "browser",
+        summary: "the published page, driven in Chromium",
+        needs: Need::ALL,
+        run: browser,
+    },
+];
+
+/// The crates with `wasm_bindgen_test` tests.
+const WASM_TESTED: &[&str] = &["web"];
+
+pub(crate) fn run(mut args: Arguments) -> Result<()> {
+    if args.contains("--help") {
+        print_help();
+        return Ok(());
+    }
+    let only: Vec<String> = args.values_from_str("--only")?;
+    let skip: Vec<String> = args.values_from_str("--skip")?;
+    finish(args)?;
+    if let Some(unknown) = only.iter().chain(&skip).find(|name| SECTIONS.iter().all(|s| s.name != name.as_str())) {
+        print_help();
+        bail!("there is no section `{unknown}`");
+    }
+    let chosen: Vec<&Section> = SECTIONS
+        .iter()
+        .filter(|section| only.is_empty() || only.iter().any(|name| name == section.name))
+        .filter(|section| skip.iter().all(|name| name != section.name))
+        .collect();
+
+    let started = Instant::now();
+    header("set-up");
+    let needs: Vec<Need> = chosen.iter().flat_map(|section| section.needs).copied().collect();
+    let tools = Tools::ready(&needs)?;
+    println!("✓ everything that these tests need is set up");
+    let mut report = Report { rows: vec![("set-up", started.elapsed(), Ok(Outcome::Passed))] };
+    for section in chosen {
+        header(&format!("{}: {}", section.name, section.summary));
+        let started = Instant::now();
+        let result = (section.run)(&tools);
+        if let Err(error) = &result {
+            println!("\n✗ {}: {error:#}", section.name);
+        }
+        report.rows.push((section.name, started.elapsed(), result));
+    }
+    report.print();
+    report.verdict()
+}
+
+fn print_help() {
+    println!("cargo xtask test: {SUMMARY}\n");
+    println!("  --only SECTION   run this section; may be given more than once");
+    println!("  --skip SECTION   run all others; may be given more than once\n\nSections:");
+    for section in SECTIONS {
+        println!("  {:<9} {}", section.name, section.summary);
+    }
+}
+
+fn header(title: &str) {
+    println!("\n━━━ {title} {}", "━".repeat(70_usize.saturating_sub(title.chars().count())));
+}
+
+/// How every section ended and how long it took.
+struct Report {
+    rows: Vec<(&'static str, Duration, Result<Outcome>)>,
+}
+
+impl Report {
+    fn print(&self) {
+        header("summary");
+        for (name, duration, result) in &self.rows {
+            let time = shell::duration(*duration);
+            let result = match result {
+                Ok(Outcome::Passed) => "✓ passed".to_owned(),
+                Ok(Outcome::NotRun(reason)) => format!("– not run: {reason}"),
+                Err(_) => "✗ FAILED".to_owned(),
+            };
+            println!("  {name:<9} {time:>12}   {result}");
+        }
+        let total: Duration = self.rows.iter().map(|(_, duration, _)| *duration).sum();
+        println!("  {:<9} {:>12}", "together", shell::duration(total));
+    }
+
+    fn verdict(&self) -> Result<()> {
+        let failed: Vec<&str> = self.rows.iter().filter(|(_, _, result)| result.is_err()).map(|row| row.0).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let again: Vec<String> = failed.iter().map(|name| format!("--only {name}")).collect();
+        bail!("failed: {}; once more: cargo xtask test {}", failed.join(", "), again.join(" "))
+    }
+}
+
+fn format(_: &Tools) -> Result<Outcome> {
+    shell::run(shell::cargo().args(["fmt", "--all", "--check"])).context("`cargo fmt --all` repairs this")?;
+    Ok(Outcome::Passed)
+}
+
+fn lint(_: &Tools) -> Result<Outcome> {
+    let deny = ["--", "-D", "warnings"];
+    shell::run(shell::cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
+    Ok(Outcome::Passed)
+}
+
+/// The advisories need a database that is fetched from the network, so they are a command of their own, which
+/// CONTRIBUTING.md names.
+fn licences(_: &Tools) -> Result<Outcome> {
+    if shell::which("cargo-deny").is_none() {
+        return Ok(Outcome::NotRun("`cargo install cargo-deny --locked` first"));
+    }
+    shell::run(shell::cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn unit(_: &Tools) -> Result<Outcome> {
+    shell::run(shell::cargo().args(["test", "--workspace"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn wasm(tools: &Tools) -> Result<Outcome> {
+    let mut cargo = tools.command("cargo");
+    cargo.args(["test", "--target", "wasm32-unknown-unknown"]);
+    for krate in WASM_TESTED {
+        cargo.args(["-p", krate]);
+    }
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
+    cargo.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", shell::workspace_root().join("web/webdriver.json"));
+    cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+    shell::run(&mut cargo)?;
+    Ok(Outcome::Passed)
+}
+
+fn parity(tools: &Tools) -> Result<Outcome> {
+    let engine = build_engine(tools)?;
+    shell::run(shell::cargo().args(["build", "-p", "shimscope"]))?;
+    let script = shell::workspace_root().join("xtask/js/parity.cjs");
+    let traces = shell::target_dir().join("parity");
+    let native = shell::target_dir().join("debug/shimscope");
+    shell::run(tools.command("node").arg(script).arg(engine).arg(native).arg(traces))?;
+    Ok(Outcome::Passed)
+}
+
+/// The simulator alone as wasm for node, and the file to load.
+fn build_engine(tools: &Tools) -> Result<PathBuf> {
+    let mut cargo = tools.command("cargo");
+    shell::run(cargo.args(["build", "-p", "engine", "--target", "wasm32-unknown-unknown", "--profile", "wasm-release"]))?;
+    let wasm = wasm_target_dir().join("wasm32-unknown-unknown/wasm-release/engine.wasm");
+    let out = wasm_target_dir().join("engine");
+    shell::run(tools.command("wasm-bindgen").args(["--target", "nodejs", "--out-dir"]).arg(&out).arg(wasm))?;
+    Ok(out.join("engine.js"))
+}
+
+fn browser(tools: &Tools) -> Result<Outcome> {
+    let page = page::build(tools)?;
+    let mut node = tools.command("node");
+    node.current_dir(tests_folder()).arg("--test").env("SHIMSCOPE_PAGE", page);
+    shell::run(&mut node)?;
+    Ok(Outcome::Passed)
+}
