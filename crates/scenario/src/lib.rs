@@ -1,1 +1,16 @@
-//! placeholder
+//! Scenarios: the only input of a simulation, and [`simulate`], which turns one into a trace.
+
+mod format;
+pub use format::{Action, ContainerSpec, ImageDeclaration, RunSpec, Scenario, Step, TermSpec, Text};
+
+mod duration;
+pub use duration::ScenarioDuration;
+
+mod library;
+pub use library::{Builtin, builtin, find};
+
+mod stack;
+pub use stack::Stack;
+
+mod simulate;
+pub use simulate::{Simulation, simulate};

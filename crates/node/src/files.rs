@@ -1,0 +1,130 @@
+//! Files, control groups, mounts.
+
+use crate::Node;
+use sim::Ctx;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use trace::{Effect, FileContent, Mount};
+
+#[derive(Default)]
+pub(crate) struct Files {
+    files: BTreeMap<Rc<str>, FileContent>,
+    cgroups: BTreeSet<Rc<str>>,
+    mounts: BTreeMap<Rc<str>, Rc<Mount>>,
+}
+
+impl Node {
+    /// Writes a file, in place of whatever stood there.
+    pub fn write_file(&self, ctx: &Ctx, path: &str, text: &str) {
+        self.put(ctx, path, FileContent::Text(text.into()));
+    }
+
+    /// Makes a symbolic link, in place of whatever stood there.
+    pub fn symlink(&self, ctx: &Ctx, target: &str, path: &str) {
+        self.put(ctx, path, FileContent::Symlink(target.into()));
+    }
+
+    /// Makes a directory; one that exists stays.
+    pub fn make_dir(&self, ctx: &Ctx, path: &str) {
+        if !self.exists(path) {
+            self.put(ctx, path, FileContent::Directory);
+        }
+    }
+
+    fn put(&self, ctx: &Ctx, path: &str, content: FileContent) {
+        let path: Rc<str> = path.into();
+        self.0.files.borrow_mut().files.insert(path.clone(), content.clone());
+        ctx.effect(Effect::FileWritten { path, content });
+    }
+
+    /// Removes a file; false if there is none.
+    pub fn remove_file(&self, ctx: &Ctx, path: &str) -> bool {
+        let removed = self.0.files.borrow_mut().files.remove_entry(path);
+        let existed = removed.is_some();
+        if let Some((path, _)) = removed {
+            ctx.effect(Effect::FileRemoved { path });
+        }
+        existed
+    }
+
+    /// Removes a directory with everything below it.
+    pub fn remove_dir_all(&self, ctx: &Ctx, path: &str) {
+        let below = format!("{path}/");
+        let mut found: Vec<Rc<str>> = {
+            let files = self.0.files.borrow();
+            let inside = files.files.range::<str, _>(below.as_str()..);
+            inside.map(|(path, _)| path.clone()).take_while(|path| path.starts_with(&below)).collect()
+        };
+        found.push(path.into());
+        for path in found {
+            self.remove_file(ctx, &path);
+        }
+    }
+
+    /// Whether something stands at a path.
+    #[must_use]
+    pub fn exists(&self, path: &str) -> bool {
+        self.0.files.borrow().files.contains_key(path)
+    }
+
+    /// The text of a file; links are followed.
+    #[must_use]
+    pub fn read_file(&self, path: &str) -> Option<Rc<str>> {
+        let files = self.0.files.borrow();
+        let mut path = path;
+        // As many links as Linux follows.
+        for _ in 0..40 {
+            match files.files.get(path)? {
+                FileContent::Text(text) => return Some(text.clone()),
+                FileContent::Symlink(target) => path = target,
+                FileContent::Directory => return None,
+            }
+        }
+        None
+    }
+
+    /// The files in a directory, by name.
+    #[must_use]
+    pub fn list_dir(&self, path: &str) -> Vec<Rc<str>> {
+        let below = format!("{path}/");
+        let files = self.0.files.borrow();
+        let inside = files.files.range::<str, _>(below.as_str()..);
+        inside
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(&below))
+            .filter(|path| !path[below.len()..].contains('/'))
+            .cloned()
+            .collect()
+    }
+
+    /// Makes a control group; one that exists stays.
+    pub fn create_cgroup(&self, ctx: &Ctx, path: &str) {
+        let path: Rc<str> = path.into();
+        if self.0.files.borrow_mut().cgroups.insert(path.clone()) {
+            ctx.effect(Effect::CgroupCreated { path });
+        }
+    }
+
+    /// Removes a control group, if it is there.
+    pub fn remove_cgroup(&self, ctx: &Ctx, path: &str) {
+        let removed = self.0.files.borrow_mut().cgroups.take(path);
+        if let Some(path) = removed {
+            ctx.effect(Effect::CgroupRemoved { path });
+        }
+    }
+
+    /// Mounts something.
+    pub fn mount(&self, ctx: &Ctx, mount: Mount) {
+        let mount = Rc::new(mount);
+        self.0.files.borrow_mut().mounts.insert(mount.target.clone(), mount.clone());
+        ctx.effect(Effect::Mounted(mount));
+    }
+
+    /// Unmounts what is mounted at a path, if anything is.
+    pub fn unmount(&self, ctx: &Ctx, target: &str) {
+        let removed = self.0.files.borrow_mut().mounts.remove_entry(target);
+        if let Some((target, _)) = removed {
+            ctx.effect(Effect::Unmounted { target });
+        }
+    }
+}

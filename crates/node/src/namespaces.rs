@@ -1,0 +1,138 @@
+//! Namespaces and the addresses in network namespaces.
+
+use crate::Node;
+use sim::Ctx;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use trace::{Effect, Namespace, NamespaceKind, Text};
+
+/// The first inode number that a namespace gets, as on a freshly booted machine.
+const FIRST_INODE: u32 = 4_026_532_200;
+
+#[derive(Default)]
+pub(crate) struct Namespaces {
+    made: u32,
+    live: BTreeMap<u32, Entry>,
+}
+
+struct Entry {
+    namespace: Rc<Namespace>,
+    processes: u32,
+    addresses: BTreeMap<Text, Rc<str>>,
+}
+
+impl Node {
+    /// Makes a namespace. It is gone when its last process leaves, unless it is bound to a file.
+    pub fn new_namespace(&self, ctx: &Ctx, kind: NamespaceKind) -> u32 {
+        let namespace = {
+            let mut namespaces = self.0.namespaces.borrow_mut();
+            let id = FIRST_INODE + namespaces.made;
+            namespaces.made += 1;
+            let namespace = Rc::new(Namespace { id, kind, path: "".into() });
+            let entry = Entry {
+                namespace: namespace.clone(),
+                processes: 0,
+                addresses: BTreeMap::new(),
+            };
+            namespaces.live.insert(id, entry);
+            namespace
+        };
+        let id = namespace.id;
+        ctx.effect(Effect::Namespace(namespace));
+        id
+    }
+
+    /// Binds a namespace to a file, which keeps it alive without a process.
+    pub fn bind_namespace(&self, ctx: &Ctx, id: u32, path: &str) {
+        self.change_path(ctx, id, path);
+    }
+
+    /// Removes the file that a namespace is bound to.
+    pub fn unbind_namespace(&self, ctx: &Ctx, id: u32) {
+        self.change_path(ctx, id, "");
+        self.drop_if_unused(ctx, id);
+    }
+
+    fn change_path(&self, ctx: &Ctx, id: u32, path: &str) {
+        let changed = {
+            let mut namespaces = self.0.namespaces.borrow_mut();
+            namespaces.live.get_mut(&id).map(|entry| {
+                Rc::make_mut(&mut entry.namespace).path = path.into();
+                entry.namespace.clone()
+            })
+        };
+        if let Some(namespace) = changed {
+            ctx.effect(Effect::Namespace(namespace));
+        }
+    }
+
+    /// Whether a namespace exists.
+    #[must_use]
+    pub fn has_namespace(&self, id: u32) -> bool {
+        self.0.namespaces.borrow().live.contains_key(&id)
+    }
+
+    /// The namespace that is bound to a file.
+    #[must_use]
+    pub fn namespace_at(&self, path: &str) -> Option<u32> {
+        let namespaces = self.0.namespaces.borrow();
+        namespaces.live.values().map(|entry| &entry.namespace).find(|ns| *ns.path == *path).map(|ns| ns.id)
+    }
+
+    pub(crate) fn enter_namespace(&self, id: u32) {
+        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&id) {
+            entry.processes += 1;
+        }
+    }
+
+    pub(crate) fn leave_namespace(&self, ctx: &Ctx, id: u32) {
+        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&id) {
+            entry.processes = entry.processes.saturating_sub(1);
+        }
+        self.drop_if_unused(ctx, id);
+    }
+
+    fn drop_if_unused(&self, ctx: &Ctx, id: u32) {
+        let unused = {
+            let namespaces = self.0.namespaces.borrow();
+            namespaces
+                .live
+                .get(&id)
+                .is_some_and(|entry| entry.processes == 0 && entry.namespace.path.is_empty())
+        };
+        if unused {
+            self.0.namespaces.borrow_mut().live.remove(&id);
+            ctx.effect(Effect::NamespaceRemoved { id });
+        }
+    }
+
+    /// Gives an interface of a network namespace an address such as `10.244.1.5/24`.
+    pub fn add_address(&self, ctx: &Ctx, namespace: u32, interface: &'static str, address: &str) {
+        let address: Rc<str> = address.into();
+        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&namespace) {
+            entry.addresses.insert(interface.into(), address.clone());
+        }
+        ctx.effect(Effect::AddressAdded { namespace, interface: interface.into(), address });
+    }
+
+    /// Takes an interface's address away; false if it had none.
+    pub fn remove_address(&self, ctx: &Ctx, namespace: u32, interface: &'static str) -> bool {
+        let had = {
+            let mut namespaces = self.0.namespaces.borrow_mut();
+            namespaces
+                .live
+                .get_mut(&namespace)
+                .is_some_and(|entry| entry.addresses.remove(interface).is_some())
+        };
+        if had {
+            ctx.effect(Effect::AddressRemoved { namespace, interface: interface.into() });
+        }
+        had
+    }
+
+    /// An interface's address with its prefix length.
+    #[must_use]
+    pub fn address(&self, namespace: u32, interface: &str) -> Option<Rc<str>> {
+        self.0.namespaces.borrow().live.get(&namespace)?.addresses.get(interface).cloned()
+    }
+}

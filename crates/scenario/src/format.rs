@@ -1,0 +1,149 @@
+//! The scenario format.
+
+use crate::{ScenarioDuration, Stack};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is to be simulated. Written as YAML; everything but the manifest may be left out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is called.
+    #[serde(default)]
+    pub title: Text,
+    /// What it shows, in a sentence or two.
+    #[serde(default)]
+    pub summary: Text,
+    /// The stacks that it makes sense on, the one to begin with first; all of them if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<Stack>,
+    /// The Kubernetes version, as `1.36`; the stack's own if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<kubelet::Version>,
+    /// The seed of all randomness.
+    #[serde(default)]
+    pub seed: u64,
+    /// How long to simulate; a minute if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<ScenarioDuration>,
+    /// The manifest of the pods that are there from the beginning, as YAML or JSON text.
+    #[serde(default)]
+    pub manifest: String,
+    /// What the registry and the node have, by image reference. An image that is not named here
+    /// can be pulled and is not on the node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, ImageDeclaration>,
+    /// What containers do, by container name or `pod/container`. One that is not named here does
+    /// what its command says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub containers: BTreeMap<String, ContainerSpec>,
+    /// What happens from outside, and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Step>,
+    /// What goes wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<sim::Fault>,
+}
+
+/// Text in the languages of the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// English.
+    pub en: String,
+    /// Simplified Chinese.
+    pub zh: String,
+}
+
+/// What is special about an image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageDeclaration {
+    /// The registry does not have it.
+    #[serde(default)]
+    pub missing: bool,
+    /// It is on the node from the beginning.
+    #[serde(default)]
+    pub present: bool,
+    /// Its size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// How long pulling takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_time: Option<ScenarioDuration>,
+    /// The command that it runs by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+}
+
+/// What a container does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerSpec {
+    /// How each attempt ends by itself; the last holds for all that follow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunSpec>,
+    /// What it does with `SIGTERM`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_term: Option<TermSpec>,
+}
+
+/// How one attempt ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunSpec {
+    /// How long after its start.
+    pub exit_after: ScenarioDuration,
+    /// With which exit code.
+    #[serde(default)]
+    pub exit_code: i32,
+    /// Killed by the kernel for using too much memory.
+    #[serde(default)]
+    pub oom_killed: bool,
+}
+
+/// What a process does with `SIGTERM`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TermSpec {
+    /// Nothing.
+    #[serde(default)]
+    pub ignores: bool,
+    /// It ends after so long.
+    #[serde(default)]
+    pub exit_after: ScenarioDuration,
+    /// With which exit code.
+    #[serde(default)]
+    pub exit_code: i32,
+}
+
+/// Something that happens from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// When, from the beginning.
+    pub at: ScenarioDuration,
+    /// What.
+    #[serde(rename = "do")]
+    pub action: Action,
+}
+
+/// What can happen from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// `kubectl delete pod`.
+    #[serde(rename_all = "camelCase")]
+    DeletePod {
+        /// The pod's name.
+        name: String,
+        /// The grace period in seconds; the pod's own if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grace_period_seconds: Option<i64>,
+    },
+    /// More pods.
+    Apply {
+        /// Their manifest.
+        manifest: String,
+    },
+}

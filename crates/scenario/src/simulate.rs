@@ -1,0 +1,182 @@
+//! From a scenario to a trace.
+
+use crate::{Action, ImageDeclaration, Scenario, Stack};
+use kubelet::{Kubelet, KubeletConfig};
+use node::{Behaviour, ImageSpec, Node, Programs, Registry, Run, TermBehaviour};
+use sim::Sim;
+use std::rc::Rc;
+use std::time::Duration;
+use trace::{Header, Time, Trace};
+
+/// How long is simulated unless a scenario says otherwise.
+const DEFAULT_UNTIL: Duration = Duration::from_secs(60);
+
+/// Runs a scenario on a stack and gives everything that happened. Pure: the same scenario gives
+/// the same trace, byte for byte, everywhere.
+///
+/// # Errors
+/// The problems of the scenario's manifests.
+pub fn simulate(scenario: &Scenario, stack: Stack) -> Result<Trace, Vec<api::manifest::Problem>> {
+    let mut simulation = Simulation::new(scenario, stack)?;
+    simulation.run_until(Time::ZERO + scenario.until.map_or(DEFAULT_UNTIL, |until| until.0));
+    Ok(simulation.into_trace())
+}
+
+/// A simulation in progress.
+pub struct Simulation {
+    sim: Sim,
+    header: Header,
+    kubelet: Kubelet,
+}
+
+impl Simulation {
+    /// A node on which the daemons and the kubelet have started, and the scenario's pods are
+    /// about to arrive.
+    ///
+    /// # Errors
+    /// The problems of the scenario's manifests.
+    pub fn new(scenario: &Scenario, stack: Stack) -> Result<Self, Vec<api::manifest::Problem>> {
+        let pods = pods_of(&scenario.manifest)?;
+        let mut later = Vec::new();
+        for step in &scenario.timeline {
+            if let Action::Apply { manifest } = &step.action {
+                later.push((step.at, pods_of(manifest)?));
+            }
+        }
+
+        let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
+        let sim = Sim::new(scenario.seed);
+        for fault in &scenario.faults {
+            sim.arm(fault.clone());
+        }
+        let ctx = sim.ctx();
+        let node = Node::boot(&ctx, "node-1");
+        let registry = Rc::new(registry(scenario));
+        let programs = Rc::new(programs(scenario));
+        let endpoint = stack.start(&ctx, &node, registry, programs);
+        let config = KubeletConfig { version, ..KubeletConfig::default() };
+        let kubelet = Kubelet::start(&sim, config, endpoint);
+        let header = Header {
+            format: Trace::FORMAT,
+            scenario: scenario.title.en.clone(),
+            stack: stack.key().to_owned(),
+            kubernetes: version.to_string(),
+            seed: scenario.seed,
+            topology: stack.topology(),
+        };
+        let simulation = Self { sim, header, kubelet };
+        simulation.apply(Duration::ZERO, pods);
+        for (at, pods) in later {
+            simulation.apply(at.0, pods);
+        }
+        for step in &scenario.timeline {
+            if let Action::DeletePod { name, grace_period_seconds } = step.action.clone() {
+                simulation.at(step.at.0, move |kubelet| {
+                    kubelet.delete_pod(&name, grace_period_seconds);
+                });
+            }
+        }
+        Ok(simulation)
+    }
+
+    /// Lets pods arrive at a moment, each with the UID that the API server would give it.
+    fn apply(&self, after: Duration, pods: Vec<api::Pod>) {
+        let sim = self.sim.clone();
+        self.at(after, move |kubelet| {
+            for mut pod in pods {
+                if pod.metadata.uid.is_empty() {
+                    pod.metadata.uid = sim.random_uuid("api-server/uid");
+                }
+                kubelet.add_pod(pod.into());
+            }
+        });
+    }
+
+    /// Does something to the kubelet's pods at a moment.
+    fn at(&self, after: Duration, action: impl FnOnce(&Kubelet) + 'static) {
+        let (sim, kubelet) = (self.sim.clone(), self.kubelet.clone());
+        self.sim.spawn(async move {
+            sim.sleep_until(Time::ZERO + after).await;
+            action(&kubelet);
+        });
+    }
+
+    /// The clockwork.
+    #[must_use]
+    pub const fn sim(&self) -> &Sim {
+        &self.sim
+    }
+
+    /// The kubelet.
+    #[must_use]
+    pub const fn kubelet(&self) -> &Kubelet {
+        &self.kubelet
+    }
+
+    /// Goes on up to and including a moment.
+    pub fn run_until(&mut self, end: Time) {
+        self.sim.run_until(end);
+    }
+
+    /// Ends and gives the trace.
+    #[must_use]
+    pub fn into_trace(self) -> Trace {
+        Trace { header: self.header, events: self.sim.take_events() }
+    }
+}
+
+/// The pods of a manifest with the API server's defaults.
+fn pods_of(manifest: &str) -> Result<Vec<api::Pod>, Vec<api::manifest::Problem>> {
+    let parsed = api::manifest::parse(manifest);
+    if parsed.problems.iter().any(api::manifest::Problem::is_error) {
+        return Err(parsed.problems);
+    }
+    Ok(parsed.pods)
+}
+
+fn registry(scenario: &Scenario) -> Registry {
+    let mut registry = Registry::default();
+    for (reference, declared) in &scenario.images {
+        if declared.missing {
+            registry.declare_missing(reference);
+        } else {
+            registry.declare(reference, image(reference, declared));
+        }
+        if declared.present {
+            registry.declare_present(reference);
+        }
+    }
+    registry
+}
+
+fn image(reference: &str, declared: &ImageDeclaration) -> ImageSpec {
+    let assumed = ImageSpec::assume(reference);
+    ImageSpec {
+        size: declared.size.unwrap_or(assumed.size),
+        pull_time: declared.pull_time.map_or(assumed.pull_time, |time| time.0),
+        command: if declared.command.is_empty() {
+            assumed.command
+        } else {
+            declared.command.iter().map(|word| word.as_str().into()).collect()
+        },
+        ..assumed
+    }
+}
+
+fn programs(scenario: &Scenario) -> Programs {
+    let mut programs = Programs::default();
+    for (name, spec) in &scenario.containers {
+        let (pod, container) = name.split_once('/').unwrap_or(("", name));
+        let runs = spec.runs.iter().map(|run| Run {
+            exit_after: run.exit_after.0,
+            exit_code: run.exit_code,
+            oom_killed: run.oom_killed,
+        });
+        let on_term = spec.on_term.as_ref().map(|term| match term.ignores {
+            true => TermBehaviour::Ignores,
+            false => TermBehaviour::Exits { after: term.exit_after.0, code: term.exit_code },
+        });
+        programs.declare(pod, container, Behaviour { runs: runs.collect(), on_term });
+    }
+    programs
+}
