@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 
 use heck::ToUpperCamelCase;
 use prost_build::{Method, Module, Service, ServiceGenerator};
-use protox::prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use protox::prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
+use protox::prost_reflect::prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    FileDescriptorSet, ServiceDescriptorProto,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let proto = Path::new("../../proto");
@@ -33,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         name_message(&mut rust, file.package(), message.name())?;
     }
     std::fs::write(out.join("runtime.v1.rs"), rust)?;
+    std::fs::write(out.join("schema.txt"), schema(file)?)?;
     Ok(())
 }
 
@@ -131,4 +136,105 @@ fn request(service: &Service, method: &Method, out: &mut String) -> std::fmt::Re
          -> crate::Reply<'a, {answer}> {{\n        cri.{name}(ctx, self)\n    }}\n}}",
         name = method.name,
     )
+}
+
+/// The descriptors as text, in the order of `api.proto`. It is one line for each name, of words
+/// with one space between them:
+///
+/// ```text
+/// !RuntimeService                                       a service; its methods follow
+/// Version VersionRequest VersionResponse                a method
+/// GetContainerEvents GetEventsRequest >ContainerEve...  a method that answers with a stream
+/// #Protocol                                             an enum; its values follow
+/// UDP 1                                                 a value
+/// @PodSandboxConfig                                     a message; its fields follow
+/// hostname 2 string                                     a field
+/// port_mappings 5 *PortMapping                          a repeated field
+/// labels 6 %string                                      a map from string to string
+/// ```
+fn schema(file: &FileDescriptorProto) -> Result<String, Box<dyn Error>> {
+    let mut out = String::new();
+    for service in &file.service {
+        schema_of_service(service, &mut out)?;
+    }
+    for enumeration in &file.enum_type {
+        schema_of_enum("", enumeration, &mut out)?;
+    }
+    for message in &file.message_type {
+        for enumeration in &message.enum_type {
+            schema_of_enum(&format!("{}.", message.name()), enumeration, &mut out)?;
+        }
+        writeln!(out, "@{}", message.name())?;
+        for field in &message.field {
+            let kind = schema_of_type(message, field)?;
+            writeln!(out, "{} {} {kind}", field.name(), field.number())?;
+        }
+    }
+    Ok(out)
+}
+
+fn schema_of_service(service: &ServiceDescriptorProto, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "!{}", service.name())?;
+    for method in &service.method {
+        let stream = if method.server_streaming() { ">" } else { "" };
+        let (request, response) = (local(method.input_type()), local(method.output_type()));
+        writeln!(out, "{} {request} {stream}{response}", method.name())?;
+    }
+    Ok(())
+}
+
+fn schema_of_enum(
+    scope: &str,
+    enumeration: &EnumDescriptorProto,
+    out: &mut String,
+) -> std::fmt::Result {
+    writeln!(out, "#{scope}{}", enumeration.name())?;
+    for value in &enumeration.value {
+        writeln!(out, "{} {}", value.name(), value.number())?;
+    }
+    Ok(())
+}
+
+fn schema_of_type(
+    message: &DescriptorProto,
+    field: &FieldDescriptorProto,
+) -> Result<String, String> {
+    if field.oneof_index.is_some() {
+        return Err(format!("{}: the schema has no notation for oneof", field.name()));
+    }
+    let map_entry = message.nested_type.iter().find(|nested| {
+        field.type_name().rsplit('.').next() == Some(nested.name())
+            && nested.options.as_ref().is_some_and(|options| options.map_entry())
+    });
+    if let Some(entry) = map_entry {
+        let [key, value] = entry.field.as_slice() else {
+            return Err(format!("{}: an entry of a map has a key and a value", field.name()));
+        };
+        if key.r#type() != Type::String {
+            return Err(format!("{}: the schema has no notation for such keys", field.name()));
+        }
+        return Ok(format!("%{}", type_name(value)?));
+    }
+    let repeated = if field.label() == Label::Repeated { "*" } else { "" };
+    Ok(format!("{repeated}{}", type_name(field)?))
+}
+
+fn type_name(field: &FieldDescriptorProto) -> Result<&str, String> {
+    Ok(match field.r#type() {
+        Type::Message | Type::Enum => local(field.type_name()),
+        Type::Bool => "bool",
+        Type::Bytes => "bytes",
+        Type::Double => "double",
+        Type::Int32 => "int32",
+        Type::Int64 => "int64",
+        Type::String => "string",
+        Type::Uint32 => "uint32",
+        Type::Uint64 => "uint64",
+        other => return Err(format!("{}: teach descriptor::Kind about {other:?}", field.name())),
+    })
+}
+
+/// `.runtime.v1.PodSandboxConfig` as `PodSandboxConfig`.
+fn local(full_name: &str) -> &str {
+    full_name.strip_prefix(".runtime.v1.").unwrap_or(full_name)
 }

@@ -18,3 +18,9 @@ pub use status::{Code, Status};
 /// What ties a request message to its method, and both services to one object.
 mod service;
 pub use service::{Cri, EventStream, Named, Reply, Request, Rpc, StreamRpc};
+
+/// CRI's messages by name: JSON and explanations of bytes whose type is known only at run time.
+pub mod descriptor;
+
+/// What every message can do: `encode_to_vec`, `decode`, `encoded_len`.
+pub use prost::Message;
