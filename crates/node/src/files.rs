@@ -3,6 +3,7 @@
 use crate::Node;
 use sim::Ctx;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 use trace::{Effect, FileContent, Mount};
 
@@ -11,6 +12,15 @@ pub(crate) struct Files {
     files: BTreeMap<Rc<str>, FileContent>,
     cgroups: BTreeSet<Rc<str>>,
     mounts: BTreeMap<Rc<str>, Rc<Mount>>,
+}
+
+impl Files {
+    /// The paths that begin with a prefix.
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Rc<str>> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let paths = self.files.range::<str, _>(from).map(|(path, _)| path);
+        paths.take_while(move |path| path.starts_with(prefix))
+    }
 }
 
 impl Node {
@@ -52,8 +62,7 @@ impl Node {
         let below = format!("{path}/");
         let mut found: Vec<Rc<str>> = {
             let files = self.0.files.borrow();
-            let inside = files.files.range::<str, _>(below.as_str()..);
-            inside.map(|(path, _)| path.clone()).take_while(|path| path.starts_with(&below)).collect()
+            files.below(&below).cloned().collect()
         };
         found.push(path.into());
         for path in found {
@@ -88,13 +97,8 @@ impl Node {
     pub fn list_dir(&self, path: &str) -> Vec<Rc<str>> {
         let below = format!("{path}/");
         let files = self.0.files.borrow();
-        let inside = files.files.range::<str, _>(below.as_str()..);
-        inside
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(&below))
-            .filter(|path| !path[below.len()..].contains('/'))
-            .cloned()
-            .collect()
+        let direct = files.below(&below).filter(|path| !path[below.len()..].contains('/'));
+        direct.cloned().collect()
     }
 
     /// Makes a control group; one that exists stays.

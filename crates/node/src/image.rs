@@ -74,7 +74,12 @@ impl Registry {
         if self.missing.iter().any(|missing| **missing == *reference) {
             return None;
         }
-        Some(self.declared.get(&*reference).cloned().unwrap_or_else(|| ImageSpec::assume(&reference)))
+        Some(
+            self.declared
+                .get(&*reference)
+                .cloned()
+                .unwrap_or_else(|| ImageSpec::assume(&reference)),
+        )
     }
 }
 
@@ -106,9 +111,7 @@ impl ImageSpec {
 #[must_use]
 pub fn normalize(reference: &str) -> String {
     let (domain, rest) = match reference.split_once('/') {
-        Some((domain, rest))
-            if domain.contains(['.', ':']) || domain == "localhost" =>
-        {
+        Some((domain, rest)) if domain.contains(['.', ':']) || domain == "localhost" => {
             (domain, rest)
         }
         _ => ("docker.io", reference),

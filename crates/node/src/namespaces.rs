@@ -29,11 +29,8 @@ impl Node {
             let id = FIRST_INODE + namespaces.made;
             namespaces.made += 1;
             let namespace = Rc::new(Namespace { id, kind, path: "".into() });
-            let entry = Entry {
-                namespace: namespace.clone(),
-                processes: 0,
-                addresses: BTreeMap::new(),
-            };
+            let entry =
+                Entry { namespace: namespace.clone(), processes: 0, addresses: BTreeMap::new() };
             namespaces.live.insert(id, entry);
             namespace
         };
@@ -76,7 +73,12 @@ impl Node {
     #[must_use]
     pub fn namespace_at(&self, path: &str) -> Option<u32> {
         let namespaces = self.0.namespaces.borrow();
-        namespaces.live.values().map(|entry| &entry.namespace).find(|ns| *ns.path == *path).map(|ns| ns.id)
+        namespaces
+            .live
+            .values()
+            .map(|entry| &entry.namespace)
+            .find(|ns| *ns.path == *path)
+            .map(|ns| ns.id)
     }
 
     pub(crate) fn enter_namespace(&self, id: u32) {

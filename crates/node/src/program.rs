@@ -89,7 +89,9 @@ impl Program {
         let words: Vec<&str> = argv.iter().map(|word| &**word).collect();
         match words.as_slice() {
             [shell, option, script, ..]
-                if is_named(shell, &["sh", "bash", "ash"]) && option.starts_with('-') && option.ends_with('c') =>
+                if is_named(shell, &["sh", "bash", "ash"])
+                    && option.starts_with('-')
+                    && option.ends_with('c') =>
             {
                 Self::of_script(script)
             }
@@ -150,9 +152,9 @@ impl Program {
             return ends(QUICK, 1);
         }
         let quick = [
-            "true", "echo", "printf", "cat", "touch", "rm", "ls", "date", "env", "mkdir", "cp", "mv",
-            "chmod", "chown", "ln", "test", "hostname", "id", "grep", "head", "seq", "wget", "curl",
-            "nslookup", "until", "export", "cd", "set",
+            "true", "echo", "printf", "cat", "touch", "rm", "ls", "date", "env", "mkdir", "cp",
+            "mv", "chmod", "chown", "ln", "test", "hostname", "id", "grep", "head", "seq", "wget",
+            "curl", "nslookup", "until", "export", "cd", "set",
         ];
         if is_named(program, &quick) {
             return ends(QUICK, 0);

@@ -188,7 +188,8 @@ impl OpenCall<'_> {
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
-        let outcome = Outcome::Error { code: "Canceled".into(), message: "context canceled".into() };
+        let outcome =
+            Outcome::Error { code: "Canceled".into(), message: "context canceled".into() };
         self.record(outcome, Payload::None);
     }
 }
@@ -231,12 +232,7 @@ pub struct Hop {
 impl Hop {
     /// A hop between processes ([`Level::Hops`]); a CRI call is at [`Level::Calls`]. A function
     /// call or a system call is shown with the effects unless [`Hop::level`] says otherwise.
-    pub fn new(
-        from: Component,
-        to: Component,
-        protocol: Protocol,
-        op: impl Into<Text>,
-    ) -> Self {
+    pub fn new(from: Component, to: Component, protocol: Protocol, op: impl Into<Text>) -> Self {
         let level = match protocol {
             Protocol::Cri => Level::Calls,
             Protocol::Function | Protocol::Syscall => Level::Effects,

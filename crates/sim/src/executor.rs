@@ -211,7 +211,7 @@ mod tests {
             });
         }
         executor.run_until(Time::from_millis(10));
-        assert_eq!(*log.borrow(), ["c@1", "a@2", "b@2", "b@3", "a@4", "c@4"]);
+        assert_eq!(*log.borrow(), ["c@1", "a@2", "b@2", "b@3", "c@4", "a@4"]);
         assert_eq!(executor.now(), Time::from_millis(10));
     }
 

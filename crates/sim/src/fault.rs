@@ -105,14 +105,14 @@ impl Armed {
         let seen = self.seen.get();
         self.seen.set(seen.saturating_add(1));
         let first = self.fault.skip;
-        let works = seen >= first
-            && self.fault.times.is_none_or(|times| seen - first < times);
+        let works = seen >= first && self.fault.times.is_none_or(|times| seen - first < times);
         works.then(|| Verdict {
             delay: Duration::from_millis(self.fault.delay_ms.unwrap_or_default()),
-            error: self.fault.code.as_ref().map(|code| Injected {
-                code: code.clone(),
-                message: self.fault.message.clone(),
-            }),
+            error: self
+                .fault
+                .code
+                .as_ref()
+                .map(|code| Injected { code: code.clone(), message: self.fault.message.clone() }),
             after: self.fault.after,
         })
     }

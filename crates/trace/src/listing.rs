@@ -1,8 +1,6 @@
 //! A trace as text, one line for an event: what the command line prints and what tests compare.
 
-use crate::{
-    ContainerState, Effect, Event, EventId, FileContent, Level, Outcome, Payload, Trace, What,
-};
+use crate::{ContainerState, Effect, Event, FileContent, Level, Outcome, Payload, Trace, What};
 use std::fmt::Write;
 
 /// The events up to a detail level, one line each, calls indented by how deep they are.
@@ -96,10 +94,13 @@ fn describe_effect(trace: &Trace, effect: &Effect) -> String {
             format!("~ pod {} status: {}", pod_name(pod), api::summary(status))
         }
         Effect::KubeEvent(event) => {
-            let times = if event.count > 1 { format!(" (x{})", event.count) } else { String::new() };
+            let times =
+                if event.count > 1 { format!(" (x{})", event.count) } else { String::new() };
             format!("! {} {}{times}: {}", event.kind.as_str(), event.reason, event.message)
         }
-        Effect::Plan { pod, plan } => format!("? plan for {}: {}", pod_name(pod), describe_plan(plan)),
+        Effect::Plan { pod, plan } => {
+            format!("? plan for {}: {}", pod_name(pod), describe_plan(plan))
+        }
         Effect::SyncStep { step: 0, .. } => "§ SyncPod is done".to_owned(),
         Effect::SyncStep { step, .. } => format!("§ SyncPod step {step}"),
         Effect::Sandbox(sandbox) => format!(
@@ -132,7 +133,12 @@ fn describe_effect(trace: &Trace, effect: &Effect) -> String {
         }
         Effect::ImageRemoved { id } => format!("- image {}", short(id)),
         Effect::Process(process) => {
-            format!("+ process {} (parent {}): {}", process.pid, process.ppid, process.argv.join(" "))
+            format!(
+                "+ process {} (parent {}): {}",
+                process.pid,
+                process.ppid,
+                process.argv.join(" ")
+            )
         }
         Effect::ProcessExited { pid, exit } => format!("- process {pid}: exit code {}", exit.code),
         Effect::Namespace(namespace) => {

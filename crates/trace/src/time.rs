@@ -128,10 +128,7 @@ mod tests {
         assert_eq!(day(31), "2026-02-01T00:00:00Z");
         assert_eq!(day(364), "2026-12-31T00:00:00Z");
         assert_eq!(day(365 + 365 + 31 + 28), "2028-02-29T00:00:00Z");
-        assert_eq!(
-            Time::from_millis(3_723_004).rfc3339_nanos(),
-            "2026-01-01T01:02:03.004000000Z"
-        );
+        assert_eq!(Time::from_millis(3_723_004).rfc3339_nanos(), "2026-01-01T01:02:03.004000000Z");
     }
 
     #[test]

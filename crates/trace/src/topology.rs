@@ -122,9 +122,11 @@ mod tests {
     #[test]
     fn a_library_belongs_to_its_process() {
         let mut topology = Topology::default();
-        topology
-            .add_inside(Component::Kubelet, Component::Dockershim)
-            .link(Component::Dockershim, Component::Dockerd, Protocol::DockerApi);
+        topology.add_inside(Component::Kubelet, Component::Dockershim).link(
+            Component::Dockershim,
+            Component::Dockerd,
+            Protocol::DockerApi,
+        );
         assert_eq!(topology.process_of(Component::Dockershim), Component::Kubelet);
         assert_eq!(topology.process_of(Component::Dockerd), Component::Dockerd);
         assert_eq!(topology.members().count(), 3);
