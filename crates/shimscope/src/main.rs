@@ -1,2 +1,147 @@
-//! placeholder
-fn main() {}
+//! The native program.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+use scenario::{Scenario, ScenarioDuration, Stack};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use trace::{Level, Trace};
+
+/// Shows, call by call, how Kubernetes starts a container.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Simulate a Pod manifest or a scenario and print the trace
+    Simulate(Simulate),
+    /// List the built-in scenarios
+    Scenarios,
+    /// Print the messages, fields, enums and methods of CRI v1 as they are compiled in
+    WireTable,
+}
+
+#[derive(clap::Args)]
+struct Simulate {
+    /// A Pod manifest (YAML or JSON); - for standard input
+    #[arg(required_unless_present = "scenario", conflicts_with = "scenario")]
+    manifest: Option<PathBuf>,
+    /// A built-in scenario by name, or a scenario file
+    #[arg(long)]
+    scenario: Option<String>,
+    /// The runtime stack; the scenario's first if left out
+    #[arg(long, value_parser = parse_stack)]
+    stack: Option<Stack>,
+    /// How long to simulate in virtual time, such as 60s
+    #[arg(long)]
+    until: Option<ScenarioDuration>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// How deep a table goes: 1 SyncPod steps, 2 CRI calls, 3 hops, 4 effects
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
+    detail: u8,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// One line for an event
+    #[default]
+    Table,
+    /// The whole trace
+    Json,
+}
+
+fn parse_stack(key: &str) -> Result<Stack, String> {
+    Stack::from_key(key).ok_or_else(|| {
+        let keys: Vec<_> = Stack::ALL.iter().map(|stack| stack.key()).collect();
+        format!("no such stack; there are {}", keys.join(", "))
+    })
+}
+
+fn main() -> Result<()> {
+    let text = match Arguments::parse().command {
+        Command::Simulate(arguments) => simulate(&arguments)?,
+        Command::Scenarios => list_scenarios(),
+        Command::WireTable => cri::descriptor::wire_table(),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough (`shimscope … | head`).
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("writing to standard output"),
+    }
+}
+
+fn simulate(arguments: &Simulate) -> Result<String> {
+    let (mut scenario, name) = match (&arguments.scenario, &arguments.manifest) {
+        (Some(name), _) => (load_scenario(name)?, name.clone()),
+        (None, Some(path)) => {
+            let manifest = read(path)?;
+            (Scenario { manifest, ..Scenario::default() }, path.display().to_string())
+        }
+        (None, None) => bail!("a manifest or --scenario is needed"),
+    };
+    if arguments.until.is_some() {
+        scenario.until = arguments.until;
+    }
+    let stack = arguments
+        .stack
+        .or(scenario.stacks.first().copied())
+        .unwrap_or(Stack::Containerd);
+    for note in api::manifest::parse(&scenario.manifest).unsimulated {
+        eprintln!("{name}:{note}");
+    }
+    let trace = match scenario::simulate(&scenario, stack) {
+        Ok(trace) => trace,
+        Err(problems) => {
+            let problems: Vec<_> =
+                problems.iter().map(|problem| format!("{name}:{problem}")).collect();
+            bail!("{}", problems.join("\n"));
+        }
+    };
+    render(&trace, arguments)
+}
+
+fn render(trace: &Trace, arguments: &Simulate) -> Result<String> {
+    Ok(match arguments.format {
+        Format::Table => {
+            let level = Level::try_from(arguments.detail).map_err(anyhow::Error::msg)?;
+            trace::listing::listing(trace, level)
+        }
+        Format::Json => serde_json::to_string(trace)? + "\n",
+    })
+}
+
+/// A built-in scenario, or else the file of that name.
+fn load_scenario(name: &str) -> Result<Scenario> {
+    let text = match scenario::find(name) {
+        Some(builtin) => builtin.yaml.to_owned(),
+        None if Path::new(name).exists() => read(Path::new(name))?,
+        None => bail!("no built-in scenario and no file is called {name:?}; see `shimscope scenarios`"),
+    };
+    Scenario::parse(&text).map_err(|problem| anyhow::anyhow!("{name}:{problem}"))
+}
+
+fn list_scenarios() -> String {
+    let lines = scenario::builtin().iter().map(|builtin| {
+        let scenario = builtin.scenario();
+        let stacks: Vec<_> = scenario.stacks.iter().map(|stack| stack.key()).collect();
+        format!("{:<22}{:<24}{}\n", builtin.id, stacks.join(", "), scenario.title.en)
+    });
+    lines.collect()
+}
+
+/// A file as text; `-` is standard input.
+fn read(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes).context("reading standard input")?;
+    } else {
+        bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    }
+    String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", path.display()))
+}

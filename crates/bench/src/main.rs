@@ -1,0 +1,95 @@
+//! Measures the simulator natively: `cargo xtask bench` runs this and puts what it prints into
+//! its table.
+//!
+//! ```text
+//! bench pods STACK N    CPU seconds to bring N pods to Running, recording on
+//! bench heap STACK N    bytes of live heap per running pod, recording off
+//! bench scenario NAME   CPU seconds to simulate a built-in scenario
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a command-line program talks on standard output")]
+
+use cpu_time::ProcessTime;
+use scenario::{Simulation, Stack, simulate, start_many_pods};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::process::ExitCode;
+use trace::Time;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Long enough for every pod to run.
+const END: Time = Time::from_millis(20_000);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["pods", stack, pods] => on(stack, pods, time_pods),
+        ["heap", stack, pods] => on(stack, pods, heap_per_pod),
+        ["scenario", name] => time_scenario(name),
+        _ => Err("usage: bench pods STACK N | heap STACK N | scenario NAME".to_owned()),
+    };
+    match result {
+        Ok(figure) => {
+            println!("{figure}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn on(
+    stack: &str,
+    pods: &str,
+    measure: fn(Stack, u32) -> Result<f64, String>,
+) -> Result<f64, String> {
+    let stack = Stack::from_key(stack).ok_or_else(|| format!("there is no stack {stack:?}"))?;
+    let pods = pods.parse().map_err(|_| format!("{pods:?} is not a number of pods"))?;
+    measure(stack, pods)
+}
+
+fn started(stack: Stack, pods: u32) -> Result<Simulation, String> {
+    start_many_pods(pods, stack).map_err(|_| "the benchmark's manifest is wrong".to_owned())
+}
+
+/// Fails where a benchmark would measure pods that never ran.
+fn check(simulation: &Simulation, pods: u32) -> Result<(), String> {
+    match simulation.kubelet().running_pods() {
+        running if running == pods as usize => Ok(()),
+        running => Err(format!("only {running} of {pods} pods run at {END}")),
+    }
+}
+
+fn time_pods(stack: Stack, pods: u32) -> Result<f64, String> {
+    let start = ProcessTime::now();
+    let mut simulation = started(stack, pods)?;
+    simulation.run_until(END);
+    let elapsed = start.elapsed();
+    check(&simulation, pods)?;
+    Ok(elapsed.as_secs_f64())
+}
+
+fn heap_per_pod(stack: Stack, pods: u32) -> Result<f64, String> {
+    let region = Region::new(ALLOCATOR);
+    let mut simulation = started(stack, pods)?;
+    simulation.sim().set_recording(false);
+    simulation.run_until(END);
+    check(&simulation, pods)?;
+    let change = region.change();
+    let live = change.bytes_allocated as f64 - change.bytes_deallocated as f64;
+    Ok(live / f64::from(pods))
+}
+
+fn time_scenario(name: &str) -> Result<f64, String> {
+    let builtin = scenario::find(name).ok_or_else(|| format!("there is no scenario {name:?}"))?;
+    let scenario = builtin.scenario();
+    let stack = scenario.stacks.first().copied().unwrap_or(Stack::Containerd);
+    let start = ProcessTime::now();
+    simulate(&scenario, stack).map_err(|_| "the scenario's manifest is wrong".to_owned())?;
+    Ok(start.elapsed().as_secs_f64())
+}
