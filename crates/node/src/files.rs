@@ -29,6 +29,16 @@ impl Node {
         self.put(ctx, path, FileContent::Text(text.into()));
     }
 
+    /// Copies a file's text; false if there is no such file.
+    pub fn copy_file(&self, ctx: &Ctx, from: &str, to: &str) -> bool {
+        let text = self.read_file(from);
+        let copied = text.is_some();
+        if let Some(text) = text {
+            self.put(ctx, to, FileContent::Text(text));
+        }
+        copied
+    }
+
     /// Makes a symbolic link, in place of whatever stood there.
     pub fn symlink(&self, ctx: &Ctx, target: &str, path: &str) {
         self.put(ctx, path, FileContent::Symlink(target.into()));

@@ -13,6 +13,8 @@ const FIRST_INODE: u32 = 4_026_532_200;
 pub(crate) struct Namespaces {
     made: u32,
     live: BTreeMap<u32, Entry>,
+    /// The namespaces that are bound to files, by the file's path.
+    bound: BTreeMap<Rc<str>, u32>,
 }
 
 struct Entry {
@@ -53,8 +55,14 @@ impl Node {
     fn change_path(&self, ctx: &Ctx, id: u32, path: &str) {
         let changed = {
             let mut namespaces = self.0.namespaces.borrow_mut();
-            namespaces.live.get_mut(&id).map(|entry| {
-                Rc::make_mut(&mut entry.namespace).path = path.into();
+            let Namespaces { live, bound, .. } = &mut *namespaces;
+            live.get_mut(&id).map(|entry| {
+                let namespace = Rc::make_mut(&mut entry.namespace);
+                bound.remove(&namespace.path);
+                namespace.path = path.into();
+                if !path.is_empty() {
+                    bound.insert(namespace.path.clone(), id);
+                }
                 entry.namespace.clone()
             })
         };
@@ -69,16 +77,17 @@ impl Node {
         self.0.namespaces.borrow().live.contains_key(&id)
     }
 
-    /// The namespace that is bound to a file.
+    /// The namespace that a path leads to: a file that one is bound to, or `/proc/PID/ns/KIND` of
+    /// a live process. None on the host's own.
     #[must_use]
     pub fn namespace_at(&self, path: &str) -> Option<u32> {
-        let namespaces = self.0.namespaces.borrow();
-        namespaces
-            .live
-            .values()
-            .map(|entry| &entry.namespace)
-            .find(|ns| *ns.path == *path)
-            .map(|ns| ns.id)
+        if let Some(&id) = self.0.namespaces.borrow().bound.get(path) {
+            return Some(id);
+        }
+        let (pid, kind) = path.strip_prefix("/proc/")?.split_once("/ns/")?;
+        let process = self.process(pid.parse().ok()?)?;
+        let found = process.namespaces.iter().find(|(other, _)| other.as_str() == kind);
+        found.map(|&(_, id)| id)
     }
 
     pub(crate) fn enter_namespace(&self, id: u32) {

@@ -2,9 +2,10 @@
 
 use crate::{Node, Program, TermBehaviour};
 use sim::{Ctx, Signal};
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use trace::{Component, Effect, Exit, NamespaceKind, Process};
+use trace::{Component, Effect, EventId, Exit, NamespaceKind, Process};
 
 /// The number of the signal that asks a process to end.
 pub const SIGTERM: i32 = 15;
@@ -15,20 +16,40 @@ pub const SIGKILL: i32 = 9;
 pub(crate) struct Processes {
     next_pid: u32,
     live: BTreeMap<u32, Entry>,
-    /// The processes that were waited for when they ended, until somebody has asked.
-    exits: BTreeMap<u32, Exit>,
+    /// Parent and child, for every live process that has a parent.
+    children: BTreeSet<(u32, u32)>,
+    /// The processes of containers that have ended and whom nobody has reaped yet.
+    zombies: BTreeMap<u32, Exit>,
 }
 
 impl Default for Processes {
     fn default() -> Self {
-        Self { next_pid: Node::INIT, live: BTreeMap::new(), exits: BTreeMap::new() }
+        Self {
+            next_pid: Node::INIT,
+            live: BTreeMap::new(),
+            children: BTreeSet::new(),
+            zombies: BTreeMap::new(),
+        }
     }
 }
 
 struct Entry {
     process: Rc<Process>,
     on_term: TermBehaviour,
-    ended: Signal,
+    /// Adopts the orphans among its descendants, in place of systemd.
+    subreaper: bool,
+    /// How it ended, for those who wait; made when the first does.
+    ended: Option<Rc<Ended>>,
+    on_exit: Option<OnExit>,
+}
+
+/// What to do when a process has ended: how, and the event that says so.
+type OnExit = Box<dyn FnOnce(Exit, EventId)>;
+
+#[derive(Default)]
+struct Ended {
+    signal: Signal,
+    exit: Cell<Option<Exit>>,
 }
 
 /// What a process is started with.
@@ -77,18 +98,36 @@ impl Node {
     /// Starts a process that does what its program says, and ends by itself if that does.
     pub fn start_program(&self, ctx: &Ctx, spec: ProcessSpec, program: &Program) -> u32 {
         let pid = self.insert_process(ctx, spec, program.on_term);
+        self.run_program(ctx, pid, program);
+        pid
+    }
+
+    /// Lets a process run another program in place of its own, as `execve` does. A process that
+    /// has ended does nothing.
+    pub fn exec(&self, ctx: &Ctx, pid: u32, argv: Vec<Rc<str>>, program: &Program) {
+        let changed = {
+            let mut processes = self.0.processes.borrow_mut();
+            processes.live.get_mut(&pid).map(|entry| {
+                entry.on_term = program.on_term;
+                Rc::make_mut(&mut entry.process).argv = argv;
+                entry.process.clone()
+            })
+        };
+        if let Some(process) = changed {
+            ctx.effect(Effect::Process(process));
+            self.run_program(ctx, pid, program);
+        }
+    }
+
+    fn run_program(&self, ctx: &Ctx, pid: u32, program: &Program) {
         if let Some(run) = program.run {
             let (node, ctx) = (self.clone(), ctx.detached());
             ctx.clone().spawn(async move {
                 ctx.sleep(run.exit_after).await;
-                node.end_process(
-                    &ctx,
-                    pid,
-                    Exit { code: run.exit_code, oom_killed: run.oom_killed },
-                );
+                let exit = Exit { code: run.exit_code, oom_killed: run.oom_killed };
+                node.end_process(&ctx, pid, exit);
             });
         }
-        pid
     }
 
     fn insert_process(&self, ctx: &Ctx, spec: ProcessSpec, on_term: TermBehaviour) -> u32 {
@@ -112,17 +151,49 @@ impl Node {
             cgroup: spec.cgroup,
         });
         ctx.effect(Effect::Process(process.clone()));
-        let entry = Entry { process, on_term, ended: Signal::default() };
-        self.0.processes.borrow_mut().live.insert(pid, entry);
+        let mut processes = self.0.processes.borrow_mut();
+        processes.children.insert((process.ppid, pid));
+        let entry = Entry { process, on_term, subreaper: false, ended: None, on_exit: None };
+        processes.live.insert(pid, entry);
         pid
+    }
+
+    /// Makes a process adopt the orphans among its descendants
+    /// (`prctl(PR_SET_CHILD_SUBREAPER)`).
+    pub fn set_subreaper(&self, pid: u32) {
+        if let Some(entry) = self.0.processes.borrow_mut().live.get_mut(&pid) {
+            entry.subreaper = true;
+        }
+    }
+
+    /// Says what to do when a process has ended. It is called at that very moment and should only
+    /// start what follows. False, and never called, if the process has ended already.
+    pub fn on_exit(&self, pid: u32, then: impl FnOnce(Exit, EventId) + 'static) -> bool {
+        let mut processes = self.0.processes.borrow_mut();
+        let entry = processes.live.get_mut(&pid);
+        let alive = entry.is_some();
+        if let Some(entry) = entry {
+            entry.on_exit = Some(Box::new(then));
+        }
+        alive
+    }
+
+    /// Takes the exit of a container's process that has ended, as its parent does with `wait4`;
+    /// none if it runs, or was reaped before.
+    pub fn reap(&self, pid: u32) -> Option<Exit> {
+        self.0.processes.borrow_mut().zombies.remove(&pid)
     }
 
     /// Gives a process to another parent, as the kernel does with orphans.
     pub fn reparent(&self, ctx: &Ctx, pid: u32, ppid: u32) {
         let changed = {
             let mut processes = self.0.processes.borrow_mut();
-            processes.live.get_mut(&pid).map(|entry| {
-                Rc::make_mut(&mut entry.process).ppid = ppid;
+            let Processes { live, children, .. } = &mut *processes;
+            live.get_mut(&pid).map(|entry| {
+                let process = Rc::make_mut(&mut entry.process);
+                children.remove(&(process.ppid, pid));
+                children.insert((ppid, pid));
+                process.ppid = ppid;
                 entry.process.clone()
             })
         };
@@ -160,38 +231,80 @@ impl Node {
         }
     }
 
-    /// Ends a process. Its orphans become systemd's children; it leaves its namespaces. Ending a
-    /// process that has ended changes nothing.
+    /// Ends a process. Its orphans become the children of the nearest subreaper above it, or
+    /// else of systemd; it leaves its namespaces. Ending a process that has ended changes nothing.
     pub fn end_process(&self, ctx: &Ctx, pid: u32, exit: Exit) {
-        let Some(entry) = self.0.processes.borrow_mut().live.remove(&pid) else { return };
-        ctx.effect(Effect::ProcessExited { pid, exit });
-        if entry.process.container_id.is_empty() {
-            let orphans: Vec<u32> = {
-                let processes = self.0.processes.borrow();
-                let live = processes.live.values();
-                live.filter(|other| other.process.ppid == pid)
-                    .map(|other| other.process.pid)
-                    .collect()
+        let (entry, orphans, reaper) = {
+            let mut processes = self.0.processes.borrow_mut();
+            let Some(entry) = processes.live.remove(&pid) else { return };
+            processes.children.remove(&(entry.process.ppid, pid));
+            let orphans: Vec<u32> = processes
+                .children
+                .range((pid, 0)..=(pid, u32::MAX))
+                .map(|&(_, child)| child)
+                .collect();
+            let reaper = if orphans.is_empty() {
+                Self::INIT
+            } else {
+                processes.reaper_above(entry.process.ppid)
             };
-            for orphan in orphans {
-                self.reparent(ctx, orphan, Self::INIT);
+            if !entry.process.container_id.is_empty() {
+                processes.zombies.insert(pid, exit);
             }
+            (entry, orphans, reaper)
+        };
+        let event = ctx.effect(Effect::ProcessExited { pid, exit });
+        for orphan in orphans {
+            self.reparent(ctx, orphan, reaper);
         }
         for (_, namespace) in &entry.process.namespaces {
             self.leave_namespace(ctx, *namespace);
         }
-        self.0.processes.borrow_mut().exits.insert(pid, exit);
-        entry.ended.notify();
+        if let Some(ended) = entry.ended {
+            ended.exit.set(Some(exit));
+            ended.signal.notify();
+        }
+        if let Some(then) = entry.on_exit {
+            then(exit, event);
+        }
     }
 
-    /// Waits until a process has ended and says how; one that never was ended long ago, with
-    /// exit code 255, as containerd reports what it does not know.
+    /// Waits until a process has ended and says how; one that ended before and is no zombie, with
+    /// exit code 255, as containerd reports what it does not know. Does not reap.
     pub async fn wait(&self, pid: u32) -> Exit {
-        let ended = self.0.processes.borrow().live.get(&pid).map(|entry| entry.ended.clone());
-        if let Some(ended) = ended {
-            ended.wait().await;
-        }
+        let ended = {
+            let mut processes = self.0.processes.borrow_mut();
+            let entry = processes.live.get_mut(&pid);
+            entry.map(|entry| entry.ended.get_or_insert_default().clone())
+        };
         let unknown = Exit { code: 255, oom_killed: false };
-        self.0.processes.borrow().exits.get(&pid).copied().unwrap_or(unknown)
+        match ended {
+            Some(ended) => {
+                ended.signal.wait().await;
+                ended.exit.get().unwrap_or(unknown)
+            }
+            None => self.0.processes.borrow().zombies.get(&pid).copied().unwrap_or(unknown),
+        }
+    }
+
+    /// How many processes live.
+    #[must_use]
+    pub fn process_count(&self) -> usize {
+        self.0.processes.borrow().live.len()
+    }
+}
+
+impl Processes {
+    /// The nearest live subreaper from a process upwards; systemd, if there is none.
+    fn reaper_above(&self, pid: u32) -> u32 {
+        let up = std::iter::successors(self.live.get(&pid), |entry| {
+            self.live
+                .get(&entry.process.ppid)
+                .filter(|parent| parent.process.pid != entry.process.pid)
+        });
+        up.filter(|entry| entry.subreaper)
+            .map(|entry| entry.process.pid)
+            .next()
+            .unwrap_or(Node::INIT)
     }
 }
