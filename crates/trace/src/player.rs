@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 /// How many events lie between two keyframes. Folding so many takes far less than a frame of
 /// animation, and keyframes share what did not change between them.
-const KEYFRAME_EVERY: usize = 512;
+const KEYFRAME_EVERY: usize = 2048;
 
 /// A trace with keyframes.
 #[derive(Clone, Debug)]
