@@ -12,14 +12,16 @@ const COMPLETE: &str = ".complete";
 
 /// `$SHIMSCOPE_CACHE`, else `$XDG_CACHE_HOME/shimscope`, else `~/.cache/shimscope`.
 pub(crate) fn root() -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(dir) = variable("SHIMSCOPE_CACHE") {
         return Ok(std::path::absolute(dir)?);
     }
     if let Some(dir) = variable("XDG_CACHE_HOME") {
         return Ok(dir.join("shimscope"));
     }
-    let home = std::env::home_dir().context("no home folder is known; set SHIMSCOPE_CACHE to a folder for tools")?;
+    let home = std::env::home_dir()
+        .context("no home folder is known; set SHIMSCOPE_CACHE to a folder for tools")?;
     Ok(home.join(".cache/shimscope"))
 }
 

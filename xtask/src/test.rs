@@ -30,7 +30,12 @@ enum Outcome {
 const SECTIONS: &[Section] = &[
     Section { name: "format", summary: "cargo fmt --check", needs: &[], run: format },
     Section { name: "lint", summary: "clippy, warnings denied", needs: &[], run: lint },
-    Section { name: "licences", summary: "cargo deny, where it is installed", needs: &[], run: licences },
+    Section {
+        name: "licences",
+        summary: "cargo deny, where it is installed",
+        needs: &[],
+        run: licences,
+    },
     Section { name: "unit", summary: "unit and table tests of every crate", needs: &[], run: unit },
     Section {
         name: "wasm",
@@ -63,7 +68,9 @@ pub(crate) fn run(mut args: Arguments) -> Result<()> {
     let only: Vec<String> = args.values_from_str("--only")?;
     let skip: Vec<String> = args.values_from_str("--skip")?;
     finish(args)?;
-    if let Some(unknown) = only.iter().chain(&skip).find(|name| SECTIONS.iter().all(|s| s.name != name.as_str())) {
+    if let Some(unknown) =
+        only.iter().chain(&skip).find(|name| SECTIONS.iter().all(|s| s.name != name.as_str()))
+    {
         print_help();
         bail!("there is no section `{unknown}`");
     }
@@ -127,7 +134,8 @@ impl Report {
     }
 
     fn verdict(&self) -> Result<()> {
-        let failed: Vec<&str> = self.rows.iter().filter(|(_, _, result)| result.is_err()).map(|row| row.0).collect();
+        let failed: Vec<&str> =
+            self.rows.iter().filter(|(_, _, result)| result.is_err()).map(|row| row.0).collect();
         if failed.is_empty() {
             return Ok(());
         }
@@ -137,7 +145,8 @@ impl Report {
 }
 
 fn format(_: &Tools) -> Result<Outcome> {
-    shell::run(shell::cargo().args(["fmt", "--all", "--check"])).context("`cargo fmt --all` repairs this")?;
+    shell::run(shell::cargo().args(["fmt", "--all", "--check"]))
+        .context("`cargo fmt --all` repairs this")?;
     Ok(Outcome::Passed)
 }
 
@@ -169,7 +178,10 @@ fn wasm(tools: &Tools) -> Result<Outcome> {
         cargo.args(["-p", krate]);
     }
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
-    cargo.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", shell::workspace_root().join("web/webdriver.json"));
+    cargo.env(
+        "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+        shell::workspace_root().join("web/webdriver.json"),
+    );
     cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
     shell::run(&mut cargo)?;
     Ok(Outcome::Passed)
@@ -188,10 +200,20 @@ fn parity(tools: &Tools) -> Result<Outcome> {
 /// The simulator alone as wasm for node, and the file to load.
 fn build_engine(tools: &Tools) -> Result<PathBuf> {
     let mut cargo = tools.command("cargo");
-    shell::run(cargo.args(["build", "-p", "engine", "--target", "wasm32-unknown-unknown", "--profile", "wasm-release"]))?;
+    shell::run(cargo.args([
+        "build",
+        "-p",
+        "engine",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        "wasm-release",
+    ]))?;
     let wasm = wasm_target_dir().join("wasm32-unknown-unknown/wasm-release/engine.wasm");
     let out = wasm_target_dir().join("engine");
-    shell::run(tools.command("wasm-bindgen").args(["--target", "nodejs", "--out-dir"]).arg(&out).arg(wasm))?;
+    shell::run(
+        tools.command("wasm-bindgen").args(["--target", "nodejs", "--out-dir"]).arg(&out).arg(wasm),
+    )?;
     Ok(out.join("engine.js"))
 }
 

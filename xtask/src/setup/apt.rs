@@ -7,22 +7,40 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// Installs packages, or fails with the command that the reader can run instead.
-pub(super) fn install(packages: &[&str]) -> Result<()> {
-    let by_hand = format!("apt-get update && apt-get install -y {}", packages.join(" "));
-    let Some(sudo) = privilege() else {
-        bail!("not allowed to install Debian packages; run as root: {by_hand}");
-    };
-    static UPDATE: Once = Once::new();
-    let mut updated = Ok(());
-    UPDATE.call_once(|| updated = shell::run(apt_get(sudo).args(["update", "-q"])));
-    updated?;
-    shell::run(apt_get(sudo).args(["install", "-y", "-q", "--no-install-recommends"]).args(packages))
+const APT_GET: &str = "/usr/bin/apt-get";
+
+/// Debian packages that bring one thing.
+pub(super) struct Packages {
+    pub(super) what: &'static str,
+    pub(super) expectation: &'static str,
+    pub(super) names: &'static [&'static str],
+    /// What a reader without apt or without root can do.
+    pub(super) otherwise: &'static str,
 }
 
-/// Whether this machine has apt at all.
-pub(super) fn available() -> bool {
-    Path::new("/usr/bin/apt-get").is_file()
+impl Packages {
+    /// Installs them as one step, or fails with the commands that the reader can run instead.
+    pub(super) fn install(&self) -> Result<()> {
+        let Self { what, expectation, names, otherwise } = self;
+        let by_hand = format!("apt-get update && apt-get install -y {}", names.join(" "));
+        if !Path::new(APT_GET).is_file() {
+            bail!("{what}: missing here. {otherwise}");
+        }
+        let Some(sudo) = privilege() else {
+            bail!("{what}: missing here. As root: {by_hand}. {otherwise}");
+        };
+        let step = shell::Step::start(what, expectation);
+        static UPDATE: Once = Once::new();
+        let mut done = Ok(());
+        UPDATE.call_once(|| done = shell::run(apt_get(sudo).args(["update", "-q"])));
+        let options = ["install", "-y", "-q", "--no-install-recommends"];
+        if let Err(error) = done.and_then(|()| shell::run(apt_get(sudo).args(options).args(*names)))
+        {
+            bail!("{what}: {error}. As root: {by_hand}. {otherwise}");
+        }
+        step.done();
+        Ok(())
+    }
 }
 
 /// How to become root without being asked anything: not needed, by sudo, or not possible.
@@ -35,7 +53,7 @@ fn privilege() -> Option<&'static [&'static str]> {
 }
 
 fn apt_get(sudo: &[&str]) -> std::process::Command {
-    let words = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]].concat();
+    let words = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", APT_GET]].concat();
     let mut command = shell::command(words[0]);
     command.args(&words[1..]);
     command

@@ -2,10 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::apt;
+use super::apt::Packages;
 use crate::shell;
+
+/// The font is for the Chinese half of the page: without it Chromium draws empty boxes.
+const PACKAGES: Packages = Packages {
+    what: "Chromium and its driver",
+    expectation: "about 1 minute",
+    names: &["chromium", "chromium-driver", "fonts-noto-cjk"],
+    otherwise: "Elsewhere: install Chromium or Chrome with its chromedriver (brew install --cask chromium chromedriver), \
+                or name yours in the variables CHROMIUM and CHROMEDRIVER",
+};
 
 /// A browser and the program that drives it.
 #[derive(Debug, Clone)]
@@ -19,30 +28,20 @@ impl Browser {
         if let Some(found) = Self::find() {
             return Ok(found);
         }
-        let by_hand = if cfg!(target_os = "macos") {
-            "brew install --cask chromium chromedriver"
-        } else {
-            "apt-get install -y chromium chromium-driver"
-        };
-        if !apt::available() {
-            bail!(
-                "Chromium or chromedriver is missing; run: {by_hand}, \
-                 or name yours in the variables CHROMIUM and CHROMEDRIVER"
-            );
-        }
-        let step = shell::Step::start("Chromium and its driver", "about 1 minute");
-        apt::install(&["chromium", "chromium-driver", "fonts-noto-cjk"])?;
-        step.done();
-        Self::find().with_context(|| format!("Chromium or chromedriver is still missing; run: {by_hand}"))
+        PACKAGES.install()?;
+        Self::find().context("Chromium and its driver: installed, and still not found on the path")
     }
 
     /// A variable wins over what is on the path.
     fn find() -> Option<Self> {
-        let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|file| file.is_file());
+        let named = |variable: &str| {
+            std::env::var_os(variable).map(PathBuf::from).filter(|file| file.is_file())
+        };
         let on_path = |names: &[&str]| names.iter().find_map(|name| shell::which(name));
         Some(Self {
-            chromium: named("CHROMIUM")
-                .or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome", "chrome"]))?,
+            chromium: named("CHROMIUM").or_else(|| {
+                on_path(&["chromium", "chromium-browser", "google-chrome", "chrome"])
+            })?,
             chromedriver: named("CHROMEDRIVER").or_else(|| on_path(&["chromedriver"]))?,
         })
     }

@@ -19,7 +19,8 @@ pub(crate) use wasm_target::WasmTarget;
 use crate::{cache, finish, shell};
 
 pub(crate) const SUMMARY: &str = "install everything that the other commands need";
-pub(crate) const WITH_SUMMARY: &str = "run one program with the tools for wasm at hand: cargo xtask with trunk build";
+pub(crate) const WITH_SUMMARY: &str =
+    "run one program with the tools for wasm at hand: cargo xtask with trunk build";
 
 /// Something that a command cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +47,14 @@ impl Need {
         Self::Trunk,
     ];
 
+    /// Whether setting it up is a matter of minutes.
+    fn is_long(self) -> bool {
+        matches!(self, Self::WasmOpt | Self::WasmBindgen | Self::Trunk)
+    }
+
     /// What it takes to build the page.
-    pub(crate) const PAGE: &[Self] = &[Self::WasmTarget, Self::WasmOpt, Self::WasmBindgen, Self::Trunk];
+    pub(crate) const PAGE: &[Self] =
+        &[Self::WasmTarget, Self::WasmOpt, Self::WasmBindgen, Self::Trunk];
 }
 
 /// The machine's answer to a list of needs.
@@ -60,11 +67,15 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Sets up everything on the list that is missing; an error names all that could not be.
+    /// Sets up everything on the list that is missing; an error names all that could not be, and comes before the
+    /// steps that take minutes.
     pub(crate) fn ready(needs: &[Need]) -> Result<Self> {
         let mut tools = Self::default();
         let mut missing = Vec::new();
         for need in Need::ALL.iter().filter(|need| needs.contains(need)) {
+            if need.is_long() && !missing.is_empty() {
+                break;
+            }
             if let Err(error) = tools.satisfy(*need) {
                 println!("✗ {error:#}");
                 missing.push(format!("  • {error:#}"));
@@ -96,7 +107,8 @@ impl Tools {
     /// A program with the tools on its path, the browser in its variables, and cargo told how to build for wasm.
     pub(crate) fn command(&self, program: &str) -> Command {
         let path = shell::path_with(&self.path);
-        let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file());
+        let found =
+            std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file());
         let mut command = shell::command(found.as_deref().unwrap_or(Path::new(program)));
         command.env("PATH", path).env("CARGO_TARGET_DIR", wasm_target_dir());
         if let Some(target) = &self.wasm_target {

@@ -4,33 +4,34 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::apt;
+use super::apt::Packages;
 use crate::shell;
 
 /// The oldest that Playwright and node's own test runner both support.
 const NODE_OLDEST: u32 = 18;
 
+const NODE: Packages = Packages {
+    what: "Node.js and npm",
+    expectation: "about 2 minutes",
+    names: &["nodejs", "npm"],
+    otherwise: "Elsewhere: https://nodejs.org, or brew install node",
+};
+
 /// Node.js and npm themselves.
 pub(super) fn node() -> Result<()> {
-    let by_hand = if cfg!(target_os = "macos") {
-        "brew install node"
-    } else {
-        "apt-get install -y nodejs npm (or see https://nodejs.org)"
-    };
     if shell::which("node").is_none() || shell::which("npm").is_none() {
-        if !apt::available() {
-            bail!("Node.js {NODE_OLDEST} or newer with npm is missing; run: {by_hand}");
-        }
-        let step = shell::Step::start("Node.js and npm", "about 2 minutes");
-        apt::install(&["nodejs", "npm"]).with_context(|| format!("Node.js is missing; run: {by_hand}"))?;
-        step.done();
+        NODE.install()?;
     }
     let version = shell::output(shell::command("node").arg("--version"))?;
-    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    let major =
+        version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
     if major.is_none_or(|major: u32| major < NODE_OLDEST) {
-        bail!("Node.js {version} is too old, {NODE_OLDEST} or newer is needed; run: {by_hand}");
+        bail!(
+            "Node.js: {version} is too old, {NODE_OLDEST} or newer is needed. {}",
+            NODE.otherwise
+        );
     }
     Ok(())
 }

@@ -41,31 +41,47 @@ pub(super) fn trunk() -> Result<Option<PathBuf>> {
     if version_on_path("trunk").is_some_and(|found| found == TRUNK) {
         return Ok(None);
     }
-    let dir = cache::install(&format!("trunk-{TRUNK}"), &format!("trunk {TRUNK}"), "about 4 minutes", |dir| {
-        shell::run(cargo_install(dir, "trunk", TRUNK).args(["--locked", "--no-default-features"]))
-    })?;
+    let dir = cache::install(
+        &format!("trunk-{TRUNK}"),
+        &format!("trunk {TRUNK}"),
+        "about 4 minutes",
+        |dir| {
+            shell::run(
+                cargo_install(dir, "trunk", TRUNK).args(["--locked", "--no-default-features"]),
+            )
+        },
+    )?;
     Ok(Some(dir.join("bin")))
 }
 
 /// wasm-opt: the one on the machine when it is recent, else from npm, else compiled.
 pub(super) fn wasm_opt() -> Result<Option<PathBuf>> {
-    let number = |version: String| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let number =
+        |version: String| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     if version_on_path("wasm-opt").and_then(number).is_some_and(|found| found >= BINARYEN_OLDEST) {
         return Ok(None);
     }
     if shell::which("npm").is_some() {
         let what = format!("wasm-opt (binaryen {BINARYEN})");
-        let dir = cache::install(&format!("binaryen-{BINARYEN}"), &what, "about 10 seconds", |dir| {
-            let package = format!("binaryen@{BINARYEN}");
-            shell::run(node::npm().current_dir(dir).args(["install", "--prefix", ".", &package]))
-        })?;
+        let dir =
+            cache::install(&format!("binaryen-{BINARYEN}"), &what, "about 10 seconds", |dir| {
+                let package = format!("binaryen@{BINARYEN}");
+                shell::run(
+                    node::npm().current_dir(dir).args(["install", "--prefix", ".", &package]),
+                )
+            })?;
         return Ok(Some(dir.join("node_modules/.bin")));
     }
     let name = format!("wasm-opt-{WASM_OPT_CRATE}");
-    let dir = cache::install(&name, &name.replace("opt-", "opt "), "about 8 minutes, no npm here", |dir| {
-        shell::run(cargo_install(dir, "wasm-opt", WASM_OPT_CRATE).arg("--locked"))
-            .context("wasm-opt was not to be had; installing Node.js with npm is another way")
-    })?;
+    let dir = cache::install(
+        &name,
+        &name.replace("opt-", "opt "),
+        "about 8 minutes, no npm here",
+        |dir| {
+            shell::run(cargo_install(dir, "wasm-opt", WASM_OPT_CRATE).arg("--locked"))
+                .context("wasm-opt was not to be had; installing Node.js with npm is another way")
+        },
+    )?;
     Ok(Some(dir.join("bin")))
 }
 
@@ -87,7 +103,9 @@ fn cargo_install(dir: &Path, krate: &str, version: &str) -> Command {
 fn version_on_path(program: &str) -> Option<String> {
     let path = shell::which(program)?;
     let line = shell::output(shell::command(path).arg("--version")).ok()?;
-    line.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
+    line.split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
 }
 
 /// The version of a crate in Cargo.lock.

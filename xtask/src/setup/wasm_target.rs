@@ -11,13 +11,21 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::apt;
+use super::apt::Packages;
 use crate::{cache, shell};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "gcc", "libc6-dev"];
+const DEBIAN: Packages = Packages {
+    what: "a Rust compiler for wasm",
+    expectation: "Debian's, about 1 minute",
+    names: &["rustc-web", "cargo-web", "rust-web-src", "gcc", "libc6-dev"],
+    otherwise: "Elsewhere: rustup target add wasm32-unknown-unknown, with the Rust toolchain of https://rustup.rs",
+};
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_STD_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+/// The oldest Rust that compiles this workspace.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// Which compiler builds for wasm.
 #[derive(Debug, Clone)]
@@ -41,11 +49,10 @@ impl WasmTarget {
             Ok(()) => return Ok(Self::Own),
             Err(error) => error,
         };
-        if !apt::available() {
-            bail!("{refused:#}; run: rustup target add {TARGET}");
-        }
-        println!("  {refused:#}\n  Debian's compiler and its standard library's sources take its place.");
-        install_debian().with_context(|| format!("{refused:#}, and Debian's packages did not help"))
+        println!(
+            "  {refused:#}\n  Debian's compiler and the sources of its standard library take its place."
+        );
+        install_debian()
     }
 
     /// Makes a cargo, or a program that starts cargo, build for wasm with this target.
@@ -61,7 +68,7 @@ impl WasmTarget {
         if !cache::has(&name) {
             return None;
         }
-        Some(Self::Debian { sysroot: cache::dir(&name).ok()?, linker: find_linker().ok()? })
+        Some(Self::Debian { sysroot: cache::dir(&name).ok()?, linker: find_linker()? })
     }
 
     /// Cargo cannot see that a standard library of the same version was built again, so what was compiled against
@@ -72,7 +79,8 @@ impl WasmTarget {
             Self::Debian { sysroot, .. } => fs::read_to_string(sysroot.join("identity"))?,
         };
         let stamp = target_dir.join(".standard-library");
-        if fs::read_to_string(&stamp).is_ok_and(|previous| previous == identity) {
+        let previous = fs::read_to_string(&stamp).unwrap_or_else(|_| "own".to_owned());
+        if previous == identity {
             return Ok(());
         }
         shell::remove_dir(target_dir)?;
@@ -82,7 +90,12 @@ impl WasmTarget {
 }
 
 fn own_toolchain_has_it() -> bool {
-    let libdir = shell::output(shell::command("rustc").args(["--print", "target-libdir", "--target", TARGET]));
+    let libdir = shell::output(shell::command("rustc").args([
+        "--print",
+        "target-libdir",
+        "--target",
+        TARGET,
+    ]));
     libdir.is_ok_and(|dir| has_std(Path::new(&dir)))
 }
 
@@ -96,7 +109,9 @@ fn has_std(libdir: &Path) -> bool {
 
 fn add_with_rustup() -> Result<()> {
     if shell::which("rustup").is_none() {
-        bail!("the Rust toolchain cannot build for {TARGET} and rustup (https://rustup.rs) is not installed");
+        bail!(
+            "the Rust toolchain cannot build for {TARGET} and rustup (https://rustup.rs) is not installed"
+        );
     }
     let step = shell::Step::start(&format!("the {TARGET} target, by rustup"), "a few seconds");
     shell::run(shell::command("rustup").args(["target", "add", TARGET]))?;
@@ -105,11 +120,14 @@ fn add_with_rustup() -> Result<()> {
 }
 
 fn install_debian() -> Result<WasmTarget> {
-    let linker = find_linker()?;
-    if !debian_sources().is_file() || !Path::new(DEBIAN_CARGO).is_file() {
-        let step = shell::Step::start("Debian's Rust compiler", "about 1 minute");
-        apt::install(DEBIAN_PACKAGES)?;
-        step.done();
+    let linker = find_linker().context(
+        "a linker for wasm: the Rust toolchain has no rust-lld; the one of https://rustup.rs does",
+    )?;
+    if !debian_compiler_will_do() {
+        DEBIAN.install()?;
+    }
+    if !debian_compiler_will_do() {
+        bail!("{}: Debian's is older than {OLDEST}. {}", DEBIAN.what, DEBIAN.otherwise);
     }
     let name = debian_cache_name().context("Debian's rustc does not run")?;
     let what = format!("the standard library for {TARGET}");
@@ -117,26 +135,35 @@ fn install_debian() -> Result<WasmTarget> {
     Ok(WasmTarget::Debian { sysroot, linker })
 }
 
+/// Whether it is all there and recent enough for this workspace.
+fn debian_compiler_will_do() -> bool {
+    let all_there = [DEBIAN_CARGO, DEBIAN_STD_SOURCES].iter().all(|file| Path::new(file).is_file());
+    all_there && debian_rustc("release").is_some_and(|release| minor(&release) >= minor(OLDEST))
+}
+
+/// The second number of a Rust version; the first is 1 for good.
+fn minor(version: &str) -> Option<u32> {
+    version.split('.').nth(1)?.parse().ok()
+}
+
 /// One folder per compiler version and host, since libraries of another compiler cannot be read.
 fn debian_cache_name() -> Option<String> {
+    Some(format!("rust-{}-{}", debian_rustc("release")?, debian_rustc("host")?))
+}
+
+/// A field of `rustc -vV`.
+fn debian_rustc(field: &str) -> Option<String> {
     let verbose = shell::output(shell::command(DEBIAN_RUSTC).arg("-vV")).ok()?;
-    let field = |name: &str| verbose.lines().find_map(|line| line.strip_prefix(name));
-    Some(format!("rust-{}-{}", field("release: ")?, field("host: ")?))
+    let prefix = format!("{field}: ");
+    verbose.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
 }
 
 /// The linker for wasm comes with every rustup toolchain.
-fn find_linker() -> Result<PathBuf> {
-    let sysroot = shell::output(shell::command("rustc").args(["--print", "sysroot"]))?;
-    let hosts = fs::read_dir(Path::new(&sysroot).join("lib/rustlib"))?;
+fn find_linker() -> Option<PathBuf> {
+    let sysroot = shell::output(shell::command("rustc").args(["--print", "sysroot"])).ok()?;
+    let hosts = fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).ok()?;
     let mut candidates = hosts.flatten().map(|host| host.path().join("bin/rust-lld"));
-    if let Some(found) = candidates.find(|file| file.is_file()) {
-        return Ok(found);
-    }
-    shell::which("wasm-ld").context("no linker for wasm was found; run: apt-get install -y lld")
-}
-
-fn debian_sources() -> PathBuf {
-    PathBuf::from("/usr/lib/rustlib/src/rust/library/std/Cargo.toml")
+    candidates.find(|file| file.is_file())
 }
 
 /// Fills `sysroot` with a compiler that knows wasm: Debian's rustc behind a script, its native libraries by link, and
@@ -144,17 +171,25 @@ fn debian_sources() -> PathBuf {
 fn build_std(sysroot: &Path) -> Result<()> {
     let project = sysroot.join("build");
     fs::create_dir_all(project.join("src"))?;
-    fs::write(project.join("Cargo.toml"), "[package]\nname = \"empty\"\nedition = \"2021\"\n\n[workspace]\n")?;
+    fs::write(
+        project.join("Cargo.toml"),
+        "[package]\nname = \"empty\"\nedition = \"2021\"\n\n[workspace]\n",
+    )?;
     fs::write(project.join("src/lib.rs"), "#![no_std]\n")?;
     let mut cargo = Command::new(DEBIAN_CARGO);
     cargo.current_dir(&project).args(["build", "--release", "--target", TARGET]);
     cargo.arg("-Zbuild-std=std,panic_abort,panic_unwind,proc_macro,test");
-    for inherited in ["RUSTUP_TOOLCHAIN", "RUSTC", "CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS"] {
+    for inherited in
+        ["RUSTUP_TOOLCHAIN", "RUSTC", "CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS"]
+    {
         cargo.env_remove(inherited);
     }
     // The flag lets link-time optimization reach into the standard library; the variable allows `-Z` on a compiler
     // that is not a nightly.
-    cargo.env("PATH", "/usr/bin:/bin").env("RUSTFLAGS", "-Cembed-bitcode=yes").env("RUSTC_BOOTSTRAP", "1");
+    cargo
+        .env("PATH", "/usr/bin:/bin")
+        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
+        .env("RUSTC_BOOTSTRAP", "1");
     shell::run(&mut cargo)?;
 
     let rustlib = sysroot.join("lib/rustlib");
@@ -162,7 +197,8 @@ fn build_std(sysroot: &Path) -> Result<()> {
     fs::create_dir_all(&libdir)?;
     for entry in fs::read_dir(project.join("target").join(TARGET).join("release/deps"))? {
         let file = entry?.path();
-        let name = file.file_name().expect("a folder's entry has a name").to_string_lossy().into_owned();
+        let name =
+            file.file_name().expect("a folder's entry has a name").to_string_lossy().into_owned();
         if name.ends_with(".rlib") && !name.starts_with("libempty") {
             fs::copy(&file, libdir.join(&name))?;
         }
@@ -178,7 +214,10 @@ fn build_std(sysroot: &Path) -> Result<()> {
     }
     let rustc = sysroot.join("bin/rustc");
     fs::create_dir_all(sysroot.join("bin"))?;
-    fs::write(&rustc, format!("#!/bin/sh\nexec {DEBIAN_RUSTC} --sysroot '{}' \"$@\"\n", sysroot.display()))?;
+    fs::write(
+        &rustc,
+        format!("#!/bin/sh\nexec {DEBIAN_RUSTC} --sysroot '{}' \"$@\"\n", sysroot.display()),
+    )?;
     fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755))?;
     let built = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     fs::write(sysroot.join("identity"), format!("{} {}", sysroot.display(), built.as_nanos()))?;
