@@ -1,5 +1,6 @@
-// What every browser test shares: the built page on a local server, a Chromium of its own, and the two demands that
-// hold in every state of the page: nothing on the console, nothing for axe to complain about.
+// What every browser test shares: the built page on a local server, a Chromium of its own, and the
+// two demands that hold in every state of the page: nothing on the console, nothing for axe to
+// complain about.
 //
 //     import { pageTest, expectAccessible } from './harness.mjs';
 //
@@ -24,7 +25,8 @@ const PAGE_FOLDER = resolve(process.env.SHIMSCOPE_PAGE ?? join(here, '../../targ
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-// Chromium refuses its sandbox to root, and would otherwise call its maker's servers at every start.
+// Chromium refuses its sandbox to root, and would otherwise call its maker's servers at every
+// start.
 const CHROMIUM_ARGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -87,12 +89,13 @@ after(async () => {
 });
 
 /**
- * A test on a freshly opened page. `body` gets `page` (Playwright's), `complaints` (what the console said so far) and
- * `origin`. The test fails when, at its end, the page has complained; a test that provokes complaints on purpose takes
- * them out with `complaints.splice(0)`.
+ * A test on a freshly opened page. `body` gets `page` (Playwright's), `complaints` (what the
+ * console said so far) and `origin`. The test fails when, at its end, the page has complained; a
+ * test that provokes complaints on purpose takes them out with `complaints.splice(0)`.
  *
- * Options: `path` (what to open, `/` by default), `open` (false: `body` navigates itself), and every option of
- * Playwright's `browser.newContext`, such as `viewport`, `colorScheme`, `locale`, `reducedMotion`.
+ * Options: `path` (what to open, `/` by default), `open` (false: `body` navigates itself), and
+ * every option of Playwright's `browser.newContext`, such as `viewport`, `colorScheme`, `locale`,
+ * `reducedMotion`.
  */
 export function pageTest(name, options, body) {
   if (typeof options === 'function') return pageTest(name, {}, options);

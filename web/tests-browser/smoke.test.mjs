@@ -1,5 +1,5 @@
-// The page opens: it has a title, a heading and a language, the console stays empty and axe finds nothing, in the four
-// corners that every later change can break unnoticed.
+// The page opens: it has a title, a heading and a language, the console stays empty and axe finds
+// nothing, in the four corners that every later change can break unnoticed.
 
 import assert from 'node:assert/strict';
 import { expectAccessible, pageTest } from './harness.mjs';

@@ -25,8 +25,8 @@ pub(crate) fn root() -> Result<PathBuf> {
     Ok(home.join(".cache/shimscope"))
 }
 
-/// The folder of one installation, whether it is there or not. The name carries the version, so that a new version
-/// is a new folder and nothing is ever updated in place.
+/// The folder of one installation, whether it is there or not. The name carries the version, so
+/// that a new version is a new folder and nothing is ever updated in place.
 pub(crate) fn dir(name: &str) -> Result<PathBuf> {
     Ok(root()?.join(name))
 }
@@ -36,8 +36,9 @@ pub(crate) fn has(name: &str) -> bool {
     dir(name).is_ok_and(|dir| dir.join(COMPLETE).is_file())
 }
 
-/// Runs `fill` on an empty folder unless an earlier run finished doing so. An interrupted installation leaves no mark
-/// and starts afresh; two that run at the same time wait for each other.
+/// Runs `fill` on an empty folder unless an earlier run finished doing so. An interrupted
+/// installation leaves no mark and starts afresh; two that run at the same time wait for each
+/// other.
 pub(crate) fn install(
     name: &str,
     what: &str,

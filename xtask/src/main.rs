@@ -1,4 +1,5 @@
-//! `cargo xtask …`: every command that a developer of Shimscope needs, the same on a laptop and in CI.
+//! `cargo xtask …`: every command that a developer of Shimscope needs, the same on a laptop and in
+//! CI.
 //!
 //! * [`shell`] runs programs and shows them at work.
 //! * [`cache`] is the folder outside the clone in which tools are installed.

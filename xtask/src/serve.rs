@@ -1,6 +1,11 @@
 //! `cargo xtask serve`: the page on this machine, as a visitor gets it.
 
-use anyhow::Result;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Child;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 
 use crate::setup::{Need, Tools};
@@ -9,10 +14,10 @@ use crate::{finish, page, shell};
 pub(crate) const SUMMARY: &str = "build the page and serve it on 127.0.0.1:8080";
 
 const HELP: &str = "
-Sets up what is missing, builds the page and serves it, building it again whenever a source file changes.
+Sets up what is missing, builds the page and serves it; builds again when a source file changes.
 
   --port PORT   listen on another port than 8080
-  --dev         build quickly and with debug information, and reload the browser's tab after each build
+  --dev         build quickly, with debug information, and reload the tab after each build
   --release     build small and fast, as it is published (this is the default)";
 
 pub(crate) fn run(mut args: Arguments) -> Result<()> {
@@ -24,15 +29,50 @@ pub(crate) fn run(mut args: Arguments) -> Result<()> {
     let dev = args.contains("--dev");
     let _default = args.contains("--release");
     finish(args)?;
+    if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        bail!("port {port} is not free ({error}); name another one with --port");
+    }
 
     let tools = Tools::ready(Need::PAGE)?;
-    println!("\n▸ building the page; then it is on http://127.0.0.1:{port}/ until Ctrl-C");
     let mut trunk = tools.command("trunk");
     trunk.args(["serve", "--offline", "--address", "127.0.0.1", "--port", &port.to_string()]);
     if dev {
         trunk.args(["--dist", "dist/dev"]);
     } else {
-        trunk.args(page::RELEASE).arg("--no-autoreload");
+        trunk.args(page::RELEASE).args(["--dist", "dist/release", "--no-autoreload"]);
     }
-    shell::run(&mut trunk)
+    let step = shell::Step::start("the page", "about 3 minutes the first time");
+    let mut server = shell::spawn(&mut trunk)?;
+    wait_for_page(&mut server, port)?;
+    step.done();
+    println!("\n✓ open http://127.0.0.1:{port}/ (Ctrl-C ends)");
+    let status = server.wait()?;
+    if !status.success() {
+        bail!("trunk ended: {status}");
+    }
+    Ok(())
+}
+
+/// Returns when the server answers with the page, or fails when it has ended.
+fn wait_for_page(server: &mut Child, port: u16) -> Result<()> {
+    while !answers(port) {
+        if let Some(status) = server.try_wait()? {
+            bail!("trunk could not serve the page ({status})");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+fn answers(port: u16) -> bool {
+    let ask = || -> Result<bool> {
+        let mut stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("no server yet")?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(status.ends_with(b" 200"))
+    };
+    ask().unwrap_or(false)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -52,6 +52,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Prints the command line and starts it beside us.
+pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
+    let line = display(command);
+    println!("  $ {line}");
+    command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}` did not start"))
+}
+
 /// What the command prints on standard output, trimmed; an error when it fails or is not there.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = display(command);
@@ -98,7 +105,8 @@ pub(crate) fn path_with(first: &[PathBuf]) -> OsString {
     std::env::join_paths(all).expect("our folders have no colon in their names")
 }
 
-/// Says what is being done, then every [`HEARTBEAT`] that it is still being done, then how long it took.
+/// Says what is being done, then every [`HEARTBEAT`] that it is still being done, then how long it
+/// took.
 pub(crate) struct Step {
     what: String,
     started: Instant,

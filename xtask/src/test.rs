@@ -156,8 +156,8 @@ fn lint(_: &Tools) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The advisories need a database that is fetched from the network, so they are a command of their own, which
-/// CONTRIBUTING.md names.
+/// The advisories need a database that is fetched from the network, so they are a command of their
+/// own, which CONTRIBUTING.md names.
 fn licences(_: &Tools) -> Result<Outcome> {
     if shell::which("cargo-deny").is_none() {
         return Ok(Outcome::NotRun("`cargo install cargo-deny --locked` first"));

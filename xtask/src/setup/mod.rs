@@ -35,8 +35,8 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    /// In the order in which they are set up: the longest last, so that a machine that lacks something that we cannot
-    /// install says so early.
+    /// In the order in which they are set up: the longest last, so that a machine that lacks
+    /// something that we cannot install says so early.
     pub(crate) const ALL: &[Self] = &[
         Self::Node,
         Self::Browser,
@@ -67,8 +67,8 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Sets up everything on the list that is missing; an error names all that could not be, and comes before the
-    /// steps that take minutes.
+    /// Sets up everything on the list that is missing; an error names all that could not be, and
+    /// comes before the steps that take minutes.
     pub(crate) fn ready(needs: &[Need]) -> Result<Self> {
         let mut tools = Self::default();
         let mut missing = Vec::new();
@@ -104,7 +104,8 @@ impl Tools {
         Ok(())
     }
 
-    /// A program with the tools on its path, the browser in its variables, and cargo told how to build for wasm.
+    /// A program with the tools on its path, the browser in its variables, and cargo told how to
+    /// build for wasm.
     pub(crate) fn command(&self, program: &str) -> Command {
         let path = shell::path_with(&self.path);
         let found =
@@ -121,8 +122,8 @@ impl Tools {
     }
 }
 
-/// Wasm has a folder of its own: its compiler may be another one than the native one, and the two would throw away
-/// each other's work.
+/// Wasm has a folder of its own: its compiler may be another one than the native one, and the two
+/// would throw away each other's work.
 pub(crate) fn wasm_target_dir() -> PathBuf {
     shell::target_dir().join("wasm")
 }

@@ -28,7 +28,8 @@ pub(super) fn wasm_bindgen() -> Result<Option<PathBuf>> {
     }
     let name = format!("wasm-bindgen-{version}");
     let what = format!("wasm-bindgen {version}");
-    // Without --locked: the lock file that the crate ships names dependencies that have been withdrawn.
+    // Without --locked: the lock file that the crate ships names dependencies that have been
+    // withdrawn.
     let dir = cache::install(&name, &what, "about 2 minutes", |dir| {
         let features = ["--no-default-features"];
         shell::run(cargo_install(dir, "wasm-bindgen-cli", &version).args(features))
@@ -85,8 +86,8 @@ pub(super) fn wasm_opt() -> Result<Option<PathBuf>> {
     Ok(Some(dir.join("bin")))
 }
 
-/// `cargo install` into a folder of its own. These programs wait for files more than they compute, so they are
-/// compiled quickly rather than for speed: that halves the time a newcomer waits.
+/// `cargo install` into a folder of its own. These programs wait for files more than they compute,
+/// so they are compiled quickly rather than for speed: that halves the time a newcomer waits.
 fn cargo_install(dir: &Path, krate: &str, version: &str) -> Command {
     let mut cargo = shell::cargo();
     cargo.args(["install", krate, "--version", version, "--root"]).arg(dir);

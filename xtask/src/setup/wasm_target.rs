@@ -1,8 +1,9 @@
 //! A compiler and a standard library for `wasm32-unknown-unknown`.
 //!
-//! With rustup this is one command. Where rustup cannot download (behind a mirror that only carries package
-//! registries, for instance), Debian still has a recent compiler with the sources of its standard library; we build
-//! that library for wasm once and give the compiler a sysroot of our own, so that nothing below `/usr` is touched.
+//! With rustup this is one command. Where rustup cannot download (behind a mirror that only carries
+//! package registries, for instance), Debian still has a recent compiler with the sources of its
+//! standard library; we build that library for wasm once and give the compiler a sysroot of our
+//! own, so that nothing below `/usr` is touched.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -32,7 +33,8 @@ const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 pub(crate) enum WasmTarget {
     /// The toolchain of this clone can do it.
     Own,
-    /// Debian's compiler does it with the standard library that we built, and the linker of this clone's toolchain.
+    /// Debian's compiler does it with the standard library that we built, and the linker of this
+    /// clone's toolchain.
     Debian { sysroot: PathBuf, linker: PathBuf },
 }
 
@@ -71,8 +73,8 @@ impl WasmTarget {
         Some(Self::Debian { sysroot: cache::dir(&name).ok()?, linker: find_linker()? })
     }
 
-    /// Cargo cannot see that a standard library of the same version was built again, so what was compiled against
-    /// the former one has to go.
+    /// Cargo cannot see that a standard library of the same version was built again, so what was
+    /// compiled against the former one has to go.
     pub(super) fn discard_stale(&self, target_dir: &Path) -> Result<()> {
         let identity = match self {
             Self::Own => "own".to_owned(),
@@ -166,8 +168,8 @@ fn find_linker() -> Option<PathBuf> {
     candidates.find(|file| file.is_file())
 }
 
-/// Fills `sysroot` with a compiler that knows wasm: Debian's rustc behind a script, its native libraries by link, and
-/// the standard library for wasm, compiled here.
+/// Fills `sysroot` with a compiler that knows wasm: Debian's rustc behind a script, its native
+/// libraries by link, and the standard library for wasm, compiled here.
 fn build_std(sysroot: &Path) -> Result<()> {
     let project = sysroot.join("build");
     fs::create_dir_all(project.join("src"))?;
@@ -184,8 +186,8 @@ fn build_std(sysroot: &Path) -> Result<()> {
     {
         cargo.env_remove(inherited);
     }
-    // The flag lets link-time optimization reach into the standard library; the variable allows `-Z` on a compiler
-    // that is not a nightly.
+    // The flag lets link-time optimization reach into the standard library; the variable allows
+    // `-Z` on a compiler that is not a nightly.
     cargo
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTFLAGS", "-Cembed-bitcode=yes")
