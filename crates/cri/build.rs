@@ -16,6 +16,7 @@ use protox::prost_reflect::prost_types::{
     FileDescriptorSet, ServiceDescriptorProto,
 };
 
+#[allow(clippy::disallowed_methods, reason = "cargo tells a build script by environment variables")]
 fn main() -> Result<(), Box<dyn Error>> {
     let proto = Path::new("../../proto");
     let api = proto.join("runtime/v1/api.proto");

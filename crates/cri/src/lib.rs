@@ -7,20 +7,18 @@
 //! The crate does no I/O and knows no transport. The `C` that runs through it is the context of a
 //! call, which a higher crate defines.
 
-/// The messages, enums and service traits of the package `runtime.v1`.
+// The messages, enums and service traits of the package `runtime.v1`.
 pub mod v1;
+pub use prost::Message;
 pub use v1::*;
 
-/// How a call ends when it does not succeed.
+// How a call ends when it does not succeed.
 mod status;
 pub use status::{Code, Status};
 
-/// What ties a request message to its method, and both services to one object.
+// What ties a request message to its method, and both services to one object.
 mod service;
 pub use service::{Cri, EventStream, Named, Reply, Request, Rpc, StreamRpc};
 
-/// CRI's messages by name: JSON and explanations of bytes whose type is known only at run time.
+// CRI's messages by name: JSON and explanations of bytes whose type is known only at run time.
 pub mod descriptor;
-
-/// What every message can do: `encode_to_vec`, `decode`, `encoded_len`.
-pub use prost::Message;
