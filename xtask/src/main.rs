@@ -1,5 +1,4 @@
-//! `cargo xtask …`: every command that a developer of Shimscope needs, the same on a laptop and in
-//! CI.
+//! `cargo xtask …`: every command of the project, the same on a laptop and in CI.
 //!
 //! * [`shell`] runs programs and shows them at work.
 //! * [`cache`] is the folder outside the clone in which tools are installed.

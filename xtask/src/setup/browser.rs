@@ -12,8 +12,8 @@ const PACKAGES: Packages = Packages {
     what: "Chromium and its driver",
     expectation: "about 1 minute",
     names: &["chromium", "chromium-driver", "fonts-noto-cjk"],
-    otherwise: "Elsewhere: install Chromium or Chrome with its chromedriver (brew install --cask chromium chromedriver), \
-                or name yours in the variables CHROMIUM and CHROMEDRIVER",
+    otherwise: "Elsewhere: brew install --cask chromium chromedriver, or name your Chrome or \
+                Chromium in the variable CHROMIUM and its driver in CHROMEDRIVER",
 };
 
 /// A browser and the program that drives it.

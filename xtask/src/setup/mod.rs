@@ -27,6 +27,7 @@ pub(crate) const WITH_SUMMARY: &str =
 pub(crate) enum Need {
     WasmTarget,
     WasmBindgen,
+    CargoDeny,
     Node,
     WasmOpt,
     Browser,
@@ -42,6 +43,7 @@ impl Need {
         Self::Browser,
         Self::BrowserTestModules,
         Self::WasmTarget,
+        Self::CargoDeny,
         Self::WasmOpt,
         Self::WasmBindgen,
         Self::Trunk,
@@ -49,7 +51,7 @@ impl Need {
 
     /// Whether setting it up is a matter of minutes.
     fn is_long(self) -> bool {
-        matches!(self, Self::WasmOpt | Self::WasmBindgen | Self::Trunk)
+        matches!(self, Self::CargoDeny | Self::WasmOpt | Self::WasmBindgen | Self::Trunk)
     }
 
     /// What it takes to build the page.
@@ -96,6 +98,7 @@ impl Tools {
             }
             Need::WasmBindgen => self.path.extend(tools::wasm_bindgen()?),
             Need::Trunk => self.path.extend(tools::trunk()?),
+            Need::CargoDeny => self.path.extend(tools::cargo_deny()?),
             Need::WasmOpt => self.path.extend(tools::wasm_opt()?),
             Need::Node => node::node()?,
             Need::BrowserTestModules => node::browser_test_modules()?,

@@ -1,58 +1,59 @@
-//! The programs that turn compiled wasm into a page.
+//! The programs that turn compiled wasm into a page, and those that judge it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::node;
 use crate::{cache, shell};
 
-/// The last trunk that compiles with the oldest Rust that we support.
-const TRUNK: &str = "0.21.14";
 /// What the npm package `binaryen` calls it; `wasm-opt --version` says the first number.
 const BINARYEN: &str = "132.0.0";
 /// Older ones do not know what today's compilers emit.
 const BINARYEN_OLDEST: u32 = 118;
-/// The Rust crate that carries wasm-opt's C++ sources, for machines without npm.
-const WASM_OPT_CRATE: &str = "0.116.1";
 /// For the time before Cargo.lock names one.
 const WASM_BINDGEN: &str = "0.2.130";
 
 /// The wasm-bindgen program in exactly the version of the crate: the two share an unstable format.
 pub(super) fn wasm_bindgen() -> Result<Option<PathBuf>> {
     let version = locked_version("wasm-bindgen").unwrap_or_else(|| WASM_BINDGEN.to_owned());
-    let runner_there = shell::which("wasm-bindgen-test-runner").is_some();
-    if runner_there && version_on_path("wasm-bindgen").is_some_and(|found| found == version) {
-        return Ok(None);
-    }
-    let name = format!("wasm-bindgen-{version}");
-    let what = format!("wasm-bindgen {version}");
-    // Without --locked: the lock file that the crate ships names dependencies that have been
-    // withdrawn.
-    let dir = cache::install(&name, &what, "about 2 minutes", |dir| {
-        let features = ["--no-default-features"];
-        shell::run(cargo_install(dir, "wasm-bindgen-cli", &version).args(features))
-    })?;
-    Ok(Some(dir.join("bin")))
+    let program = FromCratesIo {
+        krate: "wasm-bindgen-cli",
+        program: "wasm-bindgen",
+        version: &version,
+        // No --locked: its lock file asks for versions that not every mirror of crates.io has.
+        options: &["--no-default-features"],
+        opt_level: "1",
+        expectation: "about 2 minutes",
+    };
+    program.ready()
 }
 
-/// Trunk, without its update check and without TLS: it never goes to the network here.
+/// The last trunk that compiles with the oldest Rust that we support, without its update check and
+/// without TLS: it never goes to the network here.
 pub(super) fn trunk() -> Result<Option<PathBuf>> {
-    if version_on_path("trunk").is_some_and(|found| found == TRUNK) {
-        return Ok(None);
-    }
-    let dir = cache::install(
-        &format!("trunk-{TRUNK}"),
-        &format!("trunk {TRUNK}"),
-        "about 4 minutes",
-        |dir| {
-            shell::run(
-                cargo_install(dir, "trunk", TRUNK).args(["--locked", "--no-default-features"]),
-            )
-        },
-    )?;
-    Ok(Some(dir.join("bin")))
+    let program = FromCratesIo {
+        krate: "trunk",
+        program: "trunk",
+        version: "0.21.14",
+        options: &["--locked", "--no-default-features"],
+        opt_level: "1",
+        expectation: "about 5 minutes",
+    };
+    program.ready()
+}
+
+/// The judge of licences and sources.
+pub(super) fn cargo_deny() -> Result<Option<PathBuf>> {
+    let program = FromCratesIo {
+        krate: "cargo-deny",
+        program: "cargo-deny",
+        version: "0.20.2",
+        options: &["--locked"],
+        opt_level: "0",
+        expectation: "about 1 minute",
+    };
+    program.ready()
 }
 
 /// wasm-opt: the one on the machine when it is recent, else from npm, else compiled.
@@ -73,31 +74,55 @@ pub(super) fn wasm_opt() -> Result<Option<PathBuf>> {
             })?;
         return Ok(Some(dir.join("node_modules/.bin")));
     }
-    let name = format!("wasm-opt-{WASM_OPT_CRATE}");
-    let dir = cache::install(
-        &name,
-        &name.replace("opt-", "opt "),
-        "about 8 minutes, no npm here",
-        |dir| {
-            shell::run(cargo_install(dir, "wasm-opt", WASM_OPT_CRATE).arg("--locked"))
-                .context("wasm-opt was not to be had; installing Node.js with npm is another way")
-        },
-    )?;
-    Ok(Some(dir.join("bin")))
+    let program = FromCratesIo {
+        krate: "wasm-opt",
+        program: "wasm-opt",
+        version: "0.116.1",
+        options: &["--locked"],
+        opt_level: "1",
+        expectation: "about 8 minutes, for want of npm",
+    };
+    program.ready().context("wasm-opt: Node.js with npm is another way to get it")
 }
 
-/// `cargo install` into a folder of its own. These programs wait for files more than they compute,
-/// so they are compiled quickly rather than for speed: that halves the time a newcomer waits.
-fn cargo_install(dir: &Path, krate: &str, version: &str) -> Command {
-    let mut cargo = shell::cargo();
-    cargo.args(["install", krate, "--version", version, "--root"]).arg(dir);
-    cargo.env("CARGO_TARGET_DIR", dir.join("build"));
-    cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
-    cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
-    cargo.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
-    cargo.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
-    cargo
+/// A program that `cargo install` compiles, in a folder of its own.
+struct FromCratesIo<'a> {
+    krate: &'a str,
+    program: &'a str,
+    version: &'a str,
+    options: &'a [&'a str],
+    /// As little as is bearable: these programs wait for files more than they compute, and whoever
+    /// installs them waits for the compiler.
+    opt_level: &'a str,
+    expectation: &'a str,
+}
+
+impl FromCratesIo<'_> {
+    /// The folder to put on the path; none when the right version is on the path already.
+    fn ready(&self) -> Result<Option<PathBuf>> {
+        let Self { krate, program, version, expectation, .. } = *self;
+        if version_on_path(program).is_some_and(|found| found == version) {
+            return Ok(None);
+        }
+        let name = format!("{krate}-{version}");
+        let what = format!("{program} {version}");
+        let dir = cache::install(&name, &what, expectation, |dir| self.compile(dir))?;
+        Ok(Some(dir.join("bin")))
+    }
+
+    fn compile(&self, dir: &Path) -> Result<()> {
+        let build = dir.join("build");
+        let mut cargo = shell::cargo();
+        cargo.args(["install", self.krate, "--version", self.version]).args(self.options);
+        cargo.arg("--root").arg(dir).env("CARGO_TARGET_DIR", &build);
+        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.opt_level);
+        cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        cargo.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
+        cargo.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
+        shell::run(&mut cargo)?;
+        shell::remove_dir(&build)
+    }
 }
 
 /// The number in `NAME --version`, the first word that starts with a digit.

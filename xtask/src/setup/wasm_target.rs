@@ -20,7 +20,8 @@ const DEBIAN: Packages = Packages {
     what: "a Rust compiler for wasm",
     expectation: "Debian's, about 1 minute",
     names: &["rustc-web", "cargo-web", "rust-web-src", "gcc", "libc6-dev"],
-    otherwise: "Elsewhere: rustup target add wasm32-unknown-unknown, with the Rust toolchain of https://rustup.rs",
+    otherwise: "Elsewhere: rustup target add wasm32-unknown-unknown, with a toolchain from \
+                https://rustup.rs",
 };
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
