@@ -14,6 +14,8 @@
 //!   (none) ──────────────► READY ───────────────────────► NOTREADY ── RemovePodSandbox ──► (none)
 //! ```
 
+mod json;
+
 pub mod cni;
 pub mod containerd;
 pub mod docker;
