@@ -1,6 +1,8 @@
 //! The scenario format.
 
 use crate::{ScenarioDuration, Stack};
+use api::Problem;
+use api::yaml::{self, Limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,6 +45,22 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<sim::Fault>,
+}
+
+impl Scenario {
+    /// Reads a scenario from YAML.
+    ///
+    /// # Errors
+    /// What is wrong with it, with line and column.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        yaml::from_node(&yaml::parse(text, &Limits::default())?)
+    }
+
+    /// The scenario of a manifest alone.
+    #[must_use]
+    pub fn of_manifest(manifest: &str) -> Self {
+        Self { manifest: manifest.to_owned(), ..Self::default() }
+    }
 }
 
 /// Text in the languages of the page.

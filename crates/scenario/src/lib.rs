@@ -13,4 +13,4 @@ mod stack;
 pub use stack::Stack;
 
 mod simulate;
-pub use simulate::{Simulation, simulate};
+pub use simulate::{Simulation, simulate, start_many_pods};

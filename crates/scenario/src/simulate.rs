@@ -80,7 +80,7 @@ impl Simulation {
     }
 
     /// Lets pods arrive at a moment, each with the UID that the API server would give it.
-    fn apply(&self, after: Duration, pods: Vec<api::Pod>) {
+    pub fn apply(&self, after: Duration, pods: Vec<api::Pod>) {
         let sim = self.sim.clone();
         self.at(after, move |kubelet| {
             for mut pod in pods {
@@ -125,8 +125,36 @@ impl Simulation {
     }
 }
 
-/// The pods of a manifest with the API server's defaults.
+/// A simulation in which so many equal pods arrive at once; for benchmarks.
+///
+/// # Errors
+/// None in practice: the manifest is fixed.
+pub fn start_many_pods(
+    pods: u32,
+    stack: Stack,
+) -> Result<Simulation, Vec<api::manifest::Problem>> {
+    const IMAGE: &str = "nginx:1.25";
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: nginx, image: {IMAGE:?}}}]}}"
+    );
+    let present = ImageDeclaration { present: true, ..ImageDeclaration::default() };
+    let images = [(IMAGE.to_owned(), present)].into();
+    let simulation = Simulation::new(&Scenario { images, ..Scenario::default() }, stack)?;
+    let template = pods_of(&manifest)?;
+    let named = template.iter().cycle().take(pods as usize).enumerate().map(|(number, pod)| {
+        let mut pod = pod.clone();
+        pod.metadata.name = format!("web-{number}");
+        pod
+    });
+    simulation.apply(Duration::ZERO, named.collect());
+    Ok(simulation)
+}
+
+/// The pods of a manifest with the API server's defaults; none of an empty one.
 fn pods_of(manifest: &str) -> Result<Vec<api::Pod>, Vec<api::manifest::Problem>> {
+    if manifest.trim().is_empty() {
+        return Ok(Vec::new());
+    }
     let parsed = api::manifest::parse(manifest);
     if parsed.problems.iter().any(api::manifest::Problem::is_error) {
         return Err(parsed.problems);

@@ -81,7 +81,7 @@ fn simulate(arguments: &Simulate) -> Result<String> {
         (Some(name), _) => (load_scenario(name)?, name.clone()),
         (None, Some(path)) => {
             let manifest = read(path)?;
-            (Scenario { manifest, ..Scenario::default() }, path.display().to_string())
+            (Scenario::of_manifest(&manifest), path.display().to_string())
         }
         (None, None) => bail!("a manifest or --scenario is needed"),
     };
