@@ -49,7 +49,7 @@ fn entry(first: &mut bool, key: &str, value: &dyn Value, out: &mut String) {
     json(value, out);
 }
 
-fn raw(value: &Json, out: &mut String) {
+pub(crate) fn raw(value: &Json, out: &mut String) {
     match value {
         Json::Null => out.push_str("null"),
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -102,4 +102,12 @@ pub(crate) fn quoted(text: &str, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+/// Plain data as one line of JSON.
+#[cfg(test)]
+pub(crate) fn json_of(value: &Json) -> String {
+    let mut out = String::new();
+    raw(value, &mut out);
+    out
 }

@@ -112,6 +112,18 @@ impl Node {
         }
     }
 
+    /// What the kind is called in plain words: `a string`.
+    pub fn kind_in_words(&self) -> &'static str {
+        match self.kind {
+            Kind::Null => "nothing",
+            Kind::Bool(_) => "a boolean",
+            Kind::Int(_) | Kind::Float(_) => "a number",
+            Kind::Str(_) => "a string",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a mapping",
+        }
+    }
+
     /// The same data without places.
     pub fn to_json(&self) -> Json {
         match &self.kind {
