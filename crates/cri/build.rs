@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use heck::ToUpperCamelCase;
+use heck::{ToSnakeCase, ToUpperCamelCase};
 use prost_build::{Method, Module, Service, ServiceGenerator};
 use protox::prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
 use protox::prost_reflect::prost_types::{
@@ -68,6 +68,7 @@ impl ServiceGenerator for Services {
         for method in &service.methods {
             request(&service, method, out).expect("writing to a String does not fail");
         }
+        table_of_methods(&service, out).expect("writing to a String does not fail");
     }
 }
 
@@ -137,6 +138,22 @@ fn request(service: &Service, method: &Method, out: &mut String) -> std::fmt::Re
          -> crate::Reply<'a, {answer}> {{\n        cri.{name}(ctx, self)\n    }}\n}}",
         name = method.name,
     )
+}
+
+/// A function that finds a method by name, decodes its request and calls it.
+fn table_of_methods(service: &Service, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "pub(crate) fn {}<'a, C>(method: &str, body: &[u8], cri: &'a dyn crate::Cri<C>, ctx: &'a C) \
+         -> Option<crate::Reply<'a, crate::Answer>> {{\n    Some(match method {{",
+        service.name.to_snake_case(),
+    )?;
+    for method in &service.methods {
+        let kind = if method.server_streaming { "stream" } else { "unary" };
+        let (name, request) = (&method.proto_name, &method.input_type);
+        writeln!(out, "        {name:?} => crate::bytes::{kind}::<C, {request}>(body, cri, ctx),")?;
+    }
+    writeln!(out, "        _ => return None,\n    }})\n}}")
 }
 
 /// The descriptors as text, in the order of `api.proto`. It is one line for each name, of words

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 mod annotate;
+mod base64;
 mod json;
 mod scalar;
 mod table;

@@ -20,5 +20,9 @@ pub use status::{Code, Status};
 mod service;
 pub use service::{Cri, EventStream, Named, Reply, Request, Rpc, StreamRpc};
 
+// Calls by path and bytes, as they come from a socket.
+mod bytes;
+pub use bytes::{Answer, dispatch_bytes};
+
 // CRI's messages by name: JSON and explanations of bytes whose type is known only at run time.
 pub mod descriptor;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use async_trait::async_trait;
 use cri::{
-    Code, ContainerEventResponse, Cri, EventStream, GetEventsRequest, ImageService,
+    Answer, Code, ContainerEventResponse, Cri, EventStream, GetEventsRequest, ImageService,
     ListImagesRequest, Named, PullImageRequest, Reply, Request, Rpc, RunPodSandboxRequest,
     RunPodSandboxResponse, RuntimeService, Status, StreamPodSandboxesRequest,
-    StreamPodSandboxesResponse, StreamRpc, VersionRequest,
+    StreamPodSandboxesResponse, StreamRpc, VersionRequest, dispatch_bytes,
 };
 use futures_channel::mpsc;
 use futures_util::{FutureExt, StreamExt};
@@ -52,6 +52,12 @@ impl RuntimeService<Journal> for Runtime {
 }
 
 impl ImageService<Journal> for Runtime {}
+
+/// Nothing but the methods' defaults.
+struct Silent;
+
+impl RuntimeService<Journal> for Silent {}
+impl ImageService<Journal> for Silent {}
 
 /// What a client looks like: it records what it sends and what comes back.
 async fn call<R: Rpc>(
@@ -107,6 +113,50 @@ fn streams_are_vectors_or_channels() {
     let events = events.collect::<Vec<_>>().now_or_never().expect("the sender is gone");
     assert_eq!(events[0].as_ref().expect("an event").container_id, "c");
     assert_eq!(events[1].as_ref().expect_err("the end").code, Code::Unavailable);
+}
+
+#[test]
+fn a_path_and_bytes_are_a_call() {
+    let journal = Journal::default();
+    let call = |path: &str, body: &[u8]| now(dispatch_bytes(&Runtime, &journal, path, body));
+
+    let path = RunPodSandboxRequest::PATH;
+    let Ok(Answer::One(response)) = call(path, b"\x0a\x05\x12\x03web") else {
+        panic!("implemented")
+    };
+    assert_eq!(response, b"\x0a\x04sb-1");
+    assert_eq!(*journal.0.borrow(), ["web"]);
+
+    let many = call("/runtime.v1.RuntimeService/StreamPodSandboxes", b"");
+    assert!(matches!(many, Ok(Answer::Many(pieces)) if pieces.len() == 2));
+    let events = call("/runtime.v1.RuntimeService/GetContainerEvents", b"");
+    assert!(matches!(events, Ok(Answer::Events(_))));
+
+    let refused = |path, body| call(path, body).err().expect("refused").to_string();
+    assert_eq!(
+        refused("/runtime.v1alpha2.RuntimeService/Version", b""),
+        "rpc error: code = Unimplemented desc = unknown service runtime.v1alpha2.RuntimeService",
+    );
+    assert_eq!(
+        refused("/runtime.v1.ImageService/PushImage", b""),
+        "rpc error: code = Unimplemented desc = \
+         unknown method PushImage for service runtime.v1.ImageService",
+    );
+    assert!(refused(path, b"\x0a").starts_with("rpc error: code = Internal desc = grpc: error"));
+}
+
+#[test]
+fn every_method_has_a_path() {
+    let journal = Journal::default();
+    for service in cri::descriptor::services() {
+        for method in &service.methods {
+            let path = format!("/runtime.v1.{}/{}", service.name, method.name);
+            let Err(status) = now(dispatch_bytes(&Silent, &journal, &path, b"")) else {
+                panic!("nothing is implemented");
+            };
+            assert!(status.message.starts_with(&format!("unknown method {}", method.name)));
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::json::check_wire_type;
+use super::json::{check_wire_type, print_double};
 use super::scalar::Scalar;
 use super::wire::{Raw, Reader};
 use super::{DescriptorError, Field, Label, WireType, message};
@@ -112,7 +112,7 @@ fn print(scalar: &Scalar<'_>) -> String {
         Scalar::Bool(value) => value.to_string(),
         Scalar::Signed(value) => value.to_string(),
         Scalar::Unsigned(value) => value.to_string(),
-        Scalar::Double(value) => value.to_string(),
+        Scalar::Double(value) => print_double(*value).to_string(),
         Scalar::Enum(enumeration, number) => match enumeration.name_of(*number) {
             Some(name) => format!("{name} ({number})"),
             None => number.to_string(),

@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Number, Value};
 
+use super::base64;
 use super::scalar::Scalar;
 use super::wire::{Raw, Reader, malformed, put_key, put_len};
 use super::{DescriptorError, Field, Kind, Label, Message, WireType, message};
@@ -23,7 +22,8 @@ pub struct JsonStyle {
     pub lower_camel: bool,
     /// 64-bit integers as strings, for the sake of JavaScript: `"createdAt": "1795436977000000000"`.
     pub long_strings: bool,
-    /// Fields that are not on the wire are written, too: zero, empty, or null for a message.
+    /// Fields that are not on the wire are written, too, as zero or empty. Unset messages are not:
+    /// they mean something else than empty ones.
     pub defaults: bool,
     /// `KeyValue.value`, the value of an environment variable, as plain text instead of base64. Its
     /// type was `string` before it was `bytes`: the same bytes on the wire, other JSON.
@@ -43,7 +43,9 @@ impl JsonStyle {
     pub const RECORDED: JsonStyle = JsonStyle { enum_numbers: true, ..JsonStyle::PEOPLE };
     /// A recording that was made while environment variables were strings.
     pub const RECORDED_ENV_TEXT: JsonStyle = JsonStyle { env_text: true, ..JsonStyle::RECORDED };
-    /// Go's `protojson` with unpopulated fields, which is how `crictl -o json` prints a message.
+    /// Go's `protojson` with default values, which is how crictl prints a message.
+    ///
+    /// Upstream: `protobufObjectToJSON` in cri-tools' `cmd/crictl/util.go`.
     pub const CRICTL: JsonStyle =
         JsonStyle { lower_camel: true, long_strings: true, defaults: true, ..JsonStyle::PEOPLE };
 }
@@ -105,7 +107,7 @@ impl Printer<'_> {
                 Some(field) => self.add(field, &raw, object)?,
                 None => {
                     let value = match raw.wire_type {
-                        WireType::Len => BASE64.encode(&self.bytes[raw.payload.clone()]).into(),
+                        WireType::Len => base64::encode(&self.bytes[raw.payload.clone()]).into(),
                         _ => raw.bits.into(),
                     };
                     push(object, format!("?{}", raw.number), value);
@@ -114,11 +116,13 @@ impl Printer<'_> {
         }
         if self.style.defaults {
             for field in fields {
-                object.entry(self.name(field)).or_insert_with(|| match field.label {
+                let default = match field.label {
+                    Label::Singular if field.kind.message().is_some() => continue,
                     Label::Singular => self.default_of(field),
                     Label::Repeated => Value::Array(Vec::new()),
                     Label::Map => Value::Object(Map::new()),
-                });
+                };
+                object.entry(self.name(field)).or_insert(default);
             }
         }
         Ok(())
@@ -138,11 +142,11 @@ impl Printer<'_> {
                 let mut entry = Map::new();
                 let plain = Printer { style: JsonStyle { defaults: false, ..self.style }, ..*self };
                 plain.merge(&key_and_value, raw.payload.clone(), &mut entry)?;
-                let key = match entry.remove("key") {
+                let key = match entry.get_mut("key").map(Value::take) {
                     Some(Value::String(key)) => key,
                     _ => String::new(),
                 };
-                let value = entry.remove("value");
+                let value = entry.get_mut("value").map(Value::take);
                 let value = value.unwrap_or_else(|| match field.kind {
                     Kind::Message(_) => Value::Object(Map::new()),
                     _ => self.default_of(field),
@@ -161,32 +165,27 @@ impl Printer<'_> {
                 }
             }
             Label::Repeated => {
-                let value = self.value(field, raw, Map::new())?;
+                let value = self.value(field, raw, Value::Null)?;
                 push(object, name, value);
             }
             Label::Singular => {
-                let so_far = match object.remove(&name) {
-                    Some(Value::Object(so_far)) => so_far,
-                    _ => Map::new(),
-                };
-                let value = self.value(field, raw, so_far)?;
-                object.insert(name, value);
+                let slot = object.entry(name).or_insert(Value::Null);
+                *slot = self.value(field, raw, slot.take())?;
             }
         }
         Ok(())
     }
 
-    fn value(
-        &self,
-        field: &Field,
-        raw: &Raw,
-        mut so_far: Map<String, Value>,
-    ) -> Result<Value, DescriptorError> {
+    fn value(&self, field: &Field, raw: &Raw, so_far: Value) -> Result<Value, DescriptorError> {
         check_wire_type(field.kind.wire_type(), raw)?;
         match field.kind.message() {
             Some(message) => {
-                self.merge(&message.fields, raw.payload.clone(), &mut so_far)?;
-                Ok(Value::Object(so_far))
+                let mut object = match so_far {
+                    Value::Object(object) => object,
+                    _ => Map::new(),
+                };
+                self.merge(&message.fields, raw.payload.clone(), &mut object)?;
+                Ok(Value::Object(object))
             }
             None => Ok(self.print(field, &Scalar::of_field(field.kind, self.bytes, raw)?)),
         }
@@ -204,12 +203,7 @@ impl Printer<'_> {
             Scalar::Signed(value) => (*value).into(),
             Scalar::Unsigned(value) if long => value.to_string().into(),
             Scalar::Unsigned(value) => (*value).into(),
-            Scalar::Double(value) => match Number::from_f64(*value) {
-                Some(number) => Value::Number(number),
-                None if value.is_nan() => "NaN".into(),
-                None if *value > 0.0 => "Infinity".into(),
-                None => "-Infinity".into(),
-            },
+            Scalar::Double(value) => print_double(*value),
             Scalar::Enum(enumeration, number) => {
                 let name = enumeration.name_of(*number).filter(|_| !self.style.enum_numbers);
                 name.map_or_else(|| (*number).into(), Value::from)
@@ -218,12 +212,22 @@ impl Printer<'_> {
             Scalar::Bytes(bytes) if self.style.env_text && field.is_env() => {
                 String::from_utf8_lossy(bytes).into()
             }
-            Scalar::Bytes(bytes) => BASE64.encode(bytes).into(),
+            Scalar::Bytes(bytes) => base64::encode(bytes).into(),
         }
     }
 
     fn name(&self, field: &Field) -> String {
         if self.style.lower_camel { lower_camel(field.name) } else { field.name.to_owned() }
+    }
+}
+
+/// A number, or a string for what is not a number.
+pub(super) fn print_double(value: f64) -> Value {
+    match Number::from_f64(value) {
+        Some(number) => Value::Number(number),
+        None if value.is_nan() => "NaN".into(),
+        None if value > 0.0 => "Infinity".into(),
+        None => "-Infinity".into(),
     }
 }
 
@@ -298,7 +302,7 @@ fn read_message(
     style: JsonStyle,
 ) -> Result<Vec<u8>, DescriptorError> {
     let object = json.as_object().ok_or_else(|| wrong("an object is expected"))?;
-    let mut fields = Vec::new();
+    let mut fields: Vec<(u32, Vec<u8>)> = Vec::new();
     for (name, value) in object {
         let known = |field: &&Field| field.name == *name || lower_camel(field.name) == *name;
         let field = message
@@ -308,9 +312,10 @@ fn read_message(
             .ok_or_else(|| wrong(format!("{} has no such field", message.name)).inside(name))?;
         let mut bytes = Vec::new();
         read_field(field, value, style, &mut bytes).map_err(|error| error.inside(name))?;
-        fields.push((field.number, bytes));
+        // In the order of the numbers, as prost writes.
+        let place = fields.partition_point(|before| before.0 <= field.number);
+        fields.insert(place, (field.number, bytes));
     }
-    fields.sort_by_key(|(number, _)| *number);
     Ok(fields.into_iter().flat_map(|(_, bytes)| bytes).collect())
 }
 
@@ -405,8 +410,7 @@ fn read_scalar<'a>(
             if style.env_text && field.is_env() {
                 text.map(|text| Scalar::Bytes(Cow::Borrowed(text.as_bytes())))
             } else {
-                text.and_then(|text| BASE64.decode(text).ok())
-                    .map(|bytes| Scalar::Bytes(Cow::Owned(bytes)))
+                text.and_then(base64::decode).map(|bytes| Scalar::Bytes(Cow::Owned(bytes)))
             }
         }
         Kind::Enum(_) => field.kind.enumeration().and_then(|enumeration| {
@@ -437,7 +441,7 @@ fn double(json: &Value) -> Option<f64> {
         "NaN" => Some(f64::NAN),
         "Infinity" => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
-        number => number.parse().ok(),
+        _ => None,
     })
 }
 
