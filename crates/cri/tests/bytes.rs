@@ -3,7 +3,7 @@
 //! The random numbers are the same in every run. What prost's typed code says about the same bytes
 //! is the measure.
 
-use cri::Named;
+use cri::{Message, Named};
 use cri::descriptor::{
     self, Annotated, JsonStyle, Kind, Label, annotate, from_json, to_json, to_json_with,
 };
@@ -226,6 +226,32 @@ fn fields_that_nobody_knows_are_shown() {
             (None, 9, "unknown", "1"),
         ],
     );
+}
+
+#[test]
+fn numbers_at_the_edges_are_those_of_prost() {
+    // More bits than the type has, from a writer that thought of a wider one.
+    let long = b"\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    let metadata = cri::PodSandboxMetadata::decode(&long[..]).expect("well-formed");
+    assert_eq!(descriptor::json(&metadata), json!({ "attempt": u32::MAX }));
+    assert_eq!(to_json("PodSandboxMetadata", long).as_ref(), Ok(&descriptor::json(&metadata)));
+
+    // A value that the enum does not have, and a negative one, which takes ten bytes.
+    for number in [17, -1] {
+        let namespaces = cri::NamespaceOption { pid: number, ..Default::default() };
+        assert_eq!(descriptor::json(&namespaces), json!({ "pid": number }));
+        let bytes = from_json("NamespaceOption", &json!({ "pid": number }));
+        assert_eq!(bytes, Ok(namespaces.encode_to_vec()));
+    }
+
+    for (number, json) in [
+        (f64::NEG_INFINITY, json!({ "Avg10": "-Infinity" })),
+        (0.1, json!({ "Avg10": 0.1 })),
+        (-0.0, json!({ "Avg10": -0.0 })),
+    ] {
+        let data = cri::PsiData { avg10: number, ..Default::default() };
+        assert_eq!(from_json("PsiData", &json), Ok(data.encode_to_vec()), "{json}");
+    }
 }
 
 #[test]

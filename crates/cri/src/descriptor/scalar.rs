@@ -68,8 +68,8 @@ impl<'a> Scalar<'a> {
             Scalar::Bool(value) => !value,
             Scalar::Signed(value) => *value == 0,
             Scalar::Unsigned(value) => *value == 0,
-            // As protobuf does: minus zero is not the default.
-            Scalar::Double(value) => value.to_bits() == 0,
+            // Minus zero, too: as prost does it, unlike others.
+            Scalar::Double(value) => *value == 0.0,
             Scalar::Enum(_, number) => *number == 0,
             Scalar::Text(text) => text.is_empty(),
             Scalar::Bytes(bytes) => bytes.is_empty(),
