@@ -3,10 +3,10 @@
 //! The random numbers are the same in every run. What prost's typed code says about the same bytes
 //! is the measure.
 
-use cri::{Message, Named};
 use cri::descriptor::{
     self, Annotated, JsonStyle, Kind, Label, annotate, from_json, to_json, to_json_with,
 };
+use cri::{Message, Named};
 use serde_json::{Map, Value, json};
 
 /// SplitMix64.
