@@ -21,8 +21,18 @@ struct Section {
 
 /// Cheapest first, so that the usual mistakes show early.
 const SECTIONS: &[Section] = &[
-    Section { name: "format", summary: "cargo fmt --check", needs: &[], run: format },
-    Section { name: "lint", summary: "clippy, warnings denied", needs: &[], run: lint },
+    Section {
+        name: "format",
+        summary: "cargo fmt --check",
+        needs: &[Need::RustComponents],
+        run: format,
+    },
+    Section {
+        name: "lint",
+        summary: "clippy, warnings denied",
+        needs: &[Need::RustComponents],
+        run: lint,
+    },
     Section {
         name: "licences",
         summary: "cargo deny: licences and sources of all dependencies",

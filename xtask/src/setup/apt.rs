@@ -55,6 +55,7 @@ fn privilege() -> Option<&'static [&'static str]> {
 fn apt_get(sudo: &[&str]) -> std::process::Command {
     let words = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", APT_GET]].concat();
     let mut command = shell::command(words[0]);
-    command.args(&words[1..]);
+    // Another apt that is at work, the machine's own updater for instance, is waited for.
+    command.args(&words[1..]).args(["-o", "DPkg::Lock::Timeout=300"]);
     command
 }

@@ -3,6 +3,7 @@
 mod apt;
 mod browser;
 mod node;
+mod rust_components;
 mod tools;
 mod wasm_target;
 
@@ -25,6 +26,7 @@ pub(crate) const WITH_SUMMARY: &str =
 /// Something that a command cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
+    RustComponents,
     WasmTarget,
     WasmBindgen,
     CargoDeny,
@@ -39,6 +41,7 @@ impl Need {
     /// In the order in which they are set up: the longest last, so that a machine that lacks
     /// something that we cannot install says so early.
     pub(crate) const ALL: &[Self] = &[
+        Self::RustComponents,
         Self::Node,
         Self::Browser,
         Self::BrowserTestModules,
@@ -100,6 +103,7 @@ impl Tools {
             Need::Trunk => self.path.extend(tools::trunk()?),
             Need::CargoDeny => self.path.extend(tools::cargo_deny()?),
             Need::WasmOpt => self.path.extend(tools::wasm_opt()?),
+            Need::RustComponents => rust_components::ready()?,
             Need::Node => node::node()?,
             Need::BrowserTestModules => node::browser_test_modules()?,
             Need::Browser => self.browser = Some(Browser::ready()?),

@@ -9,8 +9,8 @@ use crate::{cache, shell};
 
 /// What the npm package `binaryen` calls it; `wasm-opt --version` says the first number.
 const BINARYEN: &str = "132.0.0";
-/// Older ones do not know what today's compilers emit.
-const BINARYEN_OLDEST: u32 = 118;
+/// Older ones do not know the names of all wasm features that today's compilers write down.
+const BINARYEN_OLDEST: u32 = 121;
 /// For the time before Cargo.lock names one.
 const WASM_BINDGEN: &str = "0.2.130";
 
@@ -37,8 +37,8 @@ pub(super) fn trunk() -> Result<Option<PathBuf>> {
         program: "trunk",
         version: "0.21.14",
         options: &["--locked", "--no-default-features"],
-        opt_level: "1",
-        expectation: "about 5 minutes",
+        opt_level: "0",
+        expectation: "about 4 minutes",
     };
     program.ready()
 }
@@ -56,33 +56,21 @@ pub(super) fn cargo_deny() -> Result<Option<PathBuf>> {
     program.ready()
 }
 
-/// wasm-opt: the one on the machine when it is recent, else from npm, else compiled.
+/// wasm-opt: the one on the machine when it is recent, else from npm.
 pub(super) fn wasm_opt() -> Result<Option<PathBuf>> {
-    let number =
-        |version: String| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if version_on_path("wasm-opt").and_then(number).is_some_and(|found| found >= BINARYEN_OLDEST) {
+    let major = |version: String| version.split('.').next().and_then(|major| major.parse().ok());
+    let found = version_on_path("wasm-opt").and_then(major);
+    if found.is_some_and(|found: u32| found >= BINARYEN_OLDEST) {
         return Ok(None);
     }
-    if shell::which("npm").is_some() {
-        let what = format!("wasm-opt (binaryen {BINARYEN})");
-        let dir =
-            cache::install(&format!("binaryen-{BINARYEN}"), &what, "about 10 seconds", |dir| {
-                let package = format!("binaryen@{BINARYEN}");
-                shell::run(
-                    node::npm().current_dir(dir).args(["install", "--prefix", ".", &package]),
-                )
-            })?;
-        return Ok(Some(dir.join("node_modules/.bin")));
-    }
-    let program = FromCratesIo {
-        krate: "wasm-opt",
-        program: "wasm-opt",
-        version: "0.116.1",
-        options: &["--locked"],
-        opt_level: "1",
-        expectation: "about 8 minutes, for want of npm",
-    };
-    program.ready().context("wasm-opt: Node.js with npm is another way to get it")
+    node::node().context("wasm-opt, which npm or a recent binaryen brings")?;
+    let name = format!("binaryen-{BINARYEN}");
+    let what = format!("wasm-opt (binaryen {BINARYEN})");
+    let dir = cache::install(&name, &what, "about 10 seconds", |dir| {
+        let package = format!("binaryen@{BINARYEN}");
+        shell::run(node::npm().current_dir(dir).args(["install", "--prefix", ".", &package]))
+    })?;
+    Ok(Some(dir.join("node_modules/.bin")))
 }
 
 /// A program that `cargo install` compiles, in a folder of its own.
