@@ -118,6 +118,9 @@ fn add_with_rustup() -> Result<()> {
     }
     let step = shell::Step::start(&format!("the {TARGET} target, by rustup"), "a few seconds");
     shell::run(shell::command("rustup").args(["target", "add", TARGET]))?;
+    if !own_toolchain_has_it() {
+        bail!("rustup says that {TARGET} is there, and the compiler does not find it");
+    }
     step.done();
     Ok(())
 }
