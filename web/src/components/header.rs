@@ -1,0 +1,99 @@
+//! The bar at the top: which scenario, on which stack, and the page's own switches.
+
+use super::ui::{command_button, icon, icons, other, segmented};
+use super::{Store, send};
+use crate::command::UiCommand;
+use crate::state::{Action, Stacks, Theme};
+use crate::text::{Lang, M};
+use yew::{AttrValue, Callback, Html, html};
+
+/// The bar.
+pub(super) fn header(store: &Store) -> Html {
+    let theme = match store.theme {
+        Theme::System => M::ThemeSystem,
+        Theme::Light => M::ThemeLight,
+        Theme::Dark => M::ThemeDark,
+    };
+    let stacks: Vec<(Stacks, AttrValue, AttrValue)> = Stacks::all()
+        .into_iter()
+        .map(|stacks| (stacks, stacks.key().into(), stacks_name(store, stacks)))
+        .collect();
+    let choose = {
+        let dispatcher = store.dispatcher();
+        Callback::from(move |stacks| dispatcher.dispatch(Action::Stacks(stacks)))
+    };
+    let next = other(store.lang);
+    html! {
+        <header class="bar">
+            <h1 class="brand">
+                { logo() }
+                <span class="brand__name">{ "Shimscope" }</span>
+                <span class="brand__tagline">{ store.text(M::Tagline) }</span>
+            </h1>
+            <button
+                type="button"
+                class="button bar__scenario"
+                data-command="Scenarios"
+                aria-haspopup="dialog"
+                onclick={send(store, Action::Command(UiCommand::Scenarios))}
+            >
+                <span class="bar__label">{ store.text(M::Scenario) }</span>
+                <span class="bar__value">{ scenario_title(store) }</span>
+                { icon(icons::DOWN) }
+            </button>
+            { segmented(store.text(M::Stack), "stack", &stacks, &store.stacks, &choose) }
+            <div class="bar__switches">
+                <button
+                    type="button"
+                    class="button bar__manifest"
+                    data-command="Manifest"
+                    aria-haspopup="dialog"
+                    onclick={send(store, Action::Command(UiCommand::Manifest))}
+                >
+                    { icon(icons::EDIT) }
+                    <span>{ store.text(M::Manifest) }</span>
+                </button>
+                <button
+                    type="button"
+                    class="button bar__lang"
+                    data-command="Language"
+                    lang={next.tag()}
+                    title={format!("{} (L)", store.text(M::Language))}
+                    onclick={send(store, Action::Command(UiCommand::Language))}
+                >
+                    { match next { Lang::En => "English", Lang::Zh => "中文" } }
+                </button>
+                { command_button(store, UiCommand::Theme, theme, icons::THEME, "") }
+                { command_button(store, UiCommand::Help, M::Help, icons::HELP, "") }
+            </div>
+        </header>
+    }
+}
+
+/// The title of what runs.
+pub(super) fn scenario_title(store: &Store) -> String {
+    if store.own.is_some() {
+        return store.text(M::YourManifest).to_owned();
+    }
+    let title = &store.scenario().title;
+    store.lang.pick(&title.en, &title.zh).to_owned()
+}
+
+fn stacks_name(store: &Store, stacks: Stacks) -> AttrValue {
+    match stacks {
+        Stacks::One(stack) => format!("{} {}", stack.name(), stack.kubernetes()).into(),
+        Stacks::Both => store.text(M::SideBySide).into(),
+    }
+}
+
+/// Two layers and the line between them, with something looking through it.
+fn logo() -> Html {
+    html! {
+        <svg class="brand__logo" viewBox="0 0 28 28" aria-hidden="true" focusable="false">
+            <rect class="brand__box" x="4" y="3" width="20" height="8" rx="2.5" />
+            <rect class="brand__box brand__box--dashed" x="4" y="17" width="20" height="8" rx="2.5" />
+            <path class="brand__line" d="M1 14h26" />
+            <circle class="brand__eye" cx="14" cy="14" r="3.2" />
+        </svg>
+    }
+}

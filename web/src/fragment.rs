@@ -1,0 +1,187 @@
+//! What the address bar holds: enough to come back to this moment.
+//!
+//! ```text
+//! #scenario=single-container&stack=both&step=42&detail=3&lang=zh
+//! ```
+//!
+//! A manifest of the user's own travels along as `manifest=`, as long as it is short enough for a
+//! link. Whatever is not understood is left out and named.
+
+use crate::state::{Stacks, State};
+use crate::text::Lang;
+use scenario::Stack;
+use std::fmt::Write;
+use trace::Level;
+
+/// The longest manifest that is put into a link, in bytes.
+const MANIFEST_MAX: usize = 6_000;
+
+/// The parts of a fragment; none where the link does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fragment {
+    /// The key of a built-in scenario.
+    pub scenario: Option<String>,
+    /// The user's own manifest.
+    pub manifest: Option<String>,
+    /// Which stacks.
+    pub stacks: Option<Stacks>,
+    /// How many events have happened.
+    pub step: Option<usize>,
+    /// How deep one looks.
+    pub detail: Option<Level>,
+    /// The language.
+    pub lang: Option<Lang>,
+    /// What was not understood.
+    pub bad: Vec<String>,
+}
+
+impl Fragment {
+    /// Reads a fragment, with or without its `#`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut fragment = Self::default();
+        let text = text.strip_prefix('#').unwrap_or(text);
+        for part in text.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let value = decode(value);
+            let understood = match (name, value) {
+                ("scenario", Some(value)) if scenario::find(&value).is_some() => {
+                    fragment.scenario = Some(value);
+                    true
+                }
+                ("manifest", Some(value)) => {
+                    fragment.manifest = Some(value);
+                    true
+                }
+                ("stack", Some(value)) => {
+                    fragment.stacks = Stacks::from_key(&value);
+                    fragment.stacks.is_some()
+                }
+                ("step", Some(value)) => {
+                    fragment.step = value.parse().ok();
+                    fragment.step.is_some()
+                }
+                ("detail", Some(value)) => {
+                    fragment.detail =
+                        value.parse().ok().and_then(|number: u8| Level::try_from(number).ok());
+                    fragment.detail.is_some()
+                }
+                ("lang", Some(value)) => {
+                    fragment.lang = Lang::of(&value);
+                    fragment.lang.is_some()
+                }
+                _ => false,
+            };
+            if !understood {
+                fragment.bad.push(part.chars().take(40).collect());
+            }
+        }
+        fragment
+    }
+
+    /// The fragment of a state, without its `#`.
+    #[must_use]
+    pub fn of(state: &State) -> String {
+        let mut text = String::new();
+        match &state.own {
+            Some(own) if own.len() <= MANIFEST_MAX => {
+                text.push_str("manifest=");
+                encode(own, &mut text);
+            }
+            Some(_) => {}
+            None => {
+                let _ = write!(text, "scenario={}", state.scenario_id());
+            }
+        }
+        let _ = write!(
+            text,
+            "&stack={}&step={}&detail={}&lang={}",
+            state.stacks.key(),
+            state.cursor,
+            state.level as u8,
+            state.lang.key()
+        );
+        text
+    }
+}
+
+/// Percent-encodes all but what a fragment may hold unencoded and we do not use ourselves.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' | b':' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The stacks' keys in links.
+impl Stacks {
+    /// The key.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::One(stack) => stack.key(),
+            Self::Both => "both",
+        }
+    }
+
+    /// The stacks of a key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        if key == "both" { Some(Self::Both) } else { Stack::from_key(key).map(Self::One) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_is_read_back() {
+        let text = "scenario=single-container&stack=both&step=42&detail=3&lang=zh";
+        let fragment = Fragment::parse(text);
+        assert_eq!(fragment.scenario.as_deref(), Some("single-container"));
+        assert_eq!(fragment.stacks, Some(Stacks::Both));
+        assert_eq!(fragment.step, Some(42));
+        assert_eq!(fragment.detail, Some(Level::Hops));
+        assert_eq!(fragment.lang, Some(Lang::Zh));
+        assert!(fragment.bad.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let fragment = Fragment::parse("#scenario=nope&detail=9&step=-1&x&lang=en&manifest=%zz");
+        assert_eq!(fragment.bad, ["scenario=nope", "detail=9", "step=-1", "x", "manifest=%zz"]);
+        assert_eq!(fragment.lang, Some(Lang::En));
+    }
+
+    #[test]
+    fn manifests_survive_the_link() {
+        let manifest = "kind: Pod # 中文 & 100%\n";
+        let mut text = String::new();
+        encode(manifest, &mut text);
+        assert!(!text.contains(['&', '#', '\n', ' ']));
+        assert_eq!(decode(&text).as_deref(), Some(manifest));
+    }
+}

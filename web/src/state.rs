@@ -1,0 +1,705 @@
+//! What the page is about at the moment, and everything that can change it.
+//!
+//! One reducer; what is on the screen is a function of [`State`] and nothing else. Views send an
+//! [`Action`] and hold nothing of their own.
+
+use crate::command::UiCommand;
+use crate::fragment::Fragment;
+use crate::model::run::Run;
+use crate::text::{Lang, M, fill};
+use api::Problem;
+use scenario::{Builtin, Scenario, Stack};
+use std::rc::Rc;
+use trace::{Frame, Level, milestone};
+use yew::Reducible;
+
+/// Which stacks are on the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stacks {
+    /// This one.
+    One(Stack),
+    /// All of them, side by side.
+    Both,
+}
+
+impl Stacks {
+    /// Every choice.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Stack::ALL.into_iter().map(Self::One).chain([Self::Both]).collect()
+    }
+
+    /// The stacks, from left to right.
+    #[must_use]
+    pub fn list(self) -> Vec<Stack> {
+        match self {
+            Self::One(stack) => vec![stack],
+            Self::Both => Stack::ALL.to_vec(),
+        }
+    }
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// The key in the document and in the browser's storage; empty for the system's.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::System => "",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Self {
+        match key {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    const fn next(self) -> Self {
+        match self {
+            Self::System => Self::Light,
+            Self::Light => Self::Dark,
+            Self::Dark => Self::System,
+        }
+    }
+}
+
+/// A panel of the inspector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    /// The SyncPod panel, where there is no room for it beside the others.
+    Sync,
+    /// The call.
+    #[default]
+    Call,
+    /// The pod.
+    Pod,
+    /// The node.
+    Node,
+    /// The upstream source.
+    Source,
+    /// What led here.
+    Why,
+    /// The list of steps.
+    Steps,
+}
+
+impl Tab {
+    /// Every panel, in order.
+    pub const ALL: [Self; 7] =
+        [Self::Sync, Self::Call, Self::Pod, Self::Node, Self::Source, Self::Why, Self::Steps];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> M {
+        match self {
+            Self::Sync => M::SyncPod,
+            Self::Call => M::TabCall,
+            Self::Pod => M::TabPod,
+            Self::Node => M::TabNode,
+            Self::Source => M::TabSource,
+            Self::Why => M::TabWhy,
+            Self::Steps => M::TabSteps,
+        }
+    }
+
+    /// Its key in the document.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Call => "call",
+            Self::Pod => "pod",
+            Self::Node => "node",
+            Self::Source => "source",
+            Self::Why => "why",
+            Self::Steps => "steps",
+        }
+    }
+}
+
+/// What lies over the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialog {
+    /// The choice of scenarios.
+    Scenarios,
+    /// The manifest editor.
+    Manifest,
+    /// Keys and legend.
+    Help,
+}
+
+/// How the last change of the cursor came about, which decides what moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// A jump: nothing moves.
+    #[default]
+    None,
+    /// A step forwards.
+    Forwards,
+    /// A step backwards.
+    Backwards,
+}
+
+/// How fast it plays, as the index of [`SPEEDS`].
+pub const SPEEDS: [(&str, u32); 5] =
+    [("0.5×", 2400), ("1×", 1200), ("2×", 600), ("4×", 300), ("10×", 120)];
+
+/// The text of the manifest editor and what is to be said about it.
+#[derive(Clone, Debug, Default)]
+pub struct Editor {
+    /// The text.
+    pub text: Rc<str>,
+    /// What is wrong or remarkable; empty until it is checked.
+    pub problems: Rc<[Problem]>,
+    /// Set where a file was refused.
+    pub refused: bool,
+}
+
+impl Editor {
+    /// What is wrong.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == api::Severity::Error)
+    }
+
+    /// What is valid but not simulated, or probably not what was meant.
+    pub fn remarks(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity != api::Severity::Error)
+    }
+}
+
+/// What the page is about at the moment.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Counts the changes; two states are equal if they are the same change.
+    revision: u32,
+    /// The language.
+    pub lang: Lang,
+    /// Light or dark.
+    pub theme: Theme,
+    /// The built-in scenario that was chosen last.
+    pub builtin: &'static Builtin,
+    /// The user's own manifest, if that is what runs.
+    pub own: Option<Rc<str>>,
+    scenario: Rc<Scenario>,
+    /// Which stacks are on the stage.
+    pub stacks: Stacks,
+    /// Their simulations, from left to right.
+    pub runs: Vec<Rc<Run>>,
+    /// Which of them the steps follow.
+    pub lead: usize,
+    /// Pairs of cursors, the leading run's first, for the other run.
+    pairs: Rc<[(usize, usize)]>,
+    /// How many events of the leading run have happened.
+    pub cursor: usize,
+    /// How the last change of the cursor came about.
+    pub motion: Motion,
+    /// How deep one looks.
+    pub level: Level,
+    /// Whether it plays.
+    pub playing: bool,
+    /// How fast, as the index of [`SPEEDS`].
+    pub speed: usize,
+    /// Whether the timeline shows only the current run of SyncPod.
+    pub chapter: bool,
+    /// The panel of the inspector.
+    pub tab: Tab,
+    /// What lies over the page.
+    pub dialog: Option<Dialog>,
+    /// The manifest editor.
+    pub editor: Editor,
+    /// What the user should know.
+    pub notice: Option<String>,
+    /// Whether the window is as narrow as a phone.
+    pub narrow: bool,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.revision == other.revision
+    }
+}
+
+/// What can happen to the page.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A key or a button.
+    Command(UiCommand),
+    /// To a moment.
+    Seek(usize),
+    /// Time to take the next step, if it plays.
+    Tick,
+    /// A built-in scenario was chosen.
+    Scenario(&'static Builtin),
+    /// Stacks were chosen.
+    Stacks(Stacks),
+    /// The steps are to follow that run.
+    Lead(usize),
+    /// A detail level was chosen.
+    Level(Level),
+    /// A speed was chosen.
+    Speed(usize),
+    /// The timeline is to show the current run of SyncPod, or everything.
+    Chapter(bool),
+    /// A panel was chosen.
+    Tab(Tab),
+    /// What lies over the page was closed.
+    CloseDialog,
+    /// The manifest was edited.
+    Edit(Rc<str>),
+    /// A file was dropped that cannot be a manifest.
+    RefuseFile,
+    /// The manifest is to be run.
+    RunManifest,
+    /// The notice was read.
+    Dismiss,
+    /// The address was changed.
+    Navigate(Rc<Fragment>),
+    /// The window has become narrow, or wide.
+    Narrow(bool),
+}
+
+impl State {
+    /// The first state: what the link says, and the defaults for the rest.
+    #[must_use]
+    pub fn new(fragment: &Fragment, lang: Lang, theme: Theme) -> Self {
+        let builtin = &scenario::builtin()[0];
+        let mut state = Self {
+            revision: 0,
+            lang,
+            theme,
+            builtin,
+            own: None,
+            scenario: Rc::new(builtin.scenario()),
+            stacks: Stacks::One(Stack::Dockershim),
+            runs: Vec::new(),
+            lead: 0,
+            pairs: Rc::new([]),
+            cursor: 0,
+            motion: Motion::None,
+            level: Level::Calls,
+            playing: false,
+            speed: 1,
+            chapter: false,
+            tab: Tab::Call,
+            dialog: None,
+            editor: Editor::default(),
+            notice: None,
+            narrow: false,
+        };
+        state.editor.text = state.scenario.manifest.as_str().into();
+        state.navigate(fragment);
+        state
+    }
+
+    /// The scenario that runs.
+    #[must_use]
+    pub fn scenario(&self) -> &Rc<Scenario> {
+        &self.scenario
+    }
+
+    /// The key of the built-in scenario in links.
+    #[must_use]
+    pub fn scenario_id(&self) -> &'static str {
+        self.builtin.id
+    }
+
+    /// A message in the page's language.
+    #[must_use]
+    pub fn text(&self, message: M) -> &'static str {
+        message.text(self.lang)
+    }
+
+    /// A message with values in it.
+    #[must_use]
+    pub fn fill(&self, message: M, values: &[(&str, &str)]) -> String {
+        fill(message.text(self.lang), |name| {
+            values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    /// The run that the steps follow.
+    #[must_use]
+    pub fn leading(&self) -> Option<&Rc<Run>> {
+        self.runs.get(self.lead)
+    }
+
+    /// The cursor of a run: that of the leading one, or where the same has been achieved.
+    #[must_use]
+    pub fn cursor_of(&self, run: usize) -> usize {
+        if run == self.lead {
+            return self.cursor;
+        }
+        self.runs.get(run).map_or(0, |other| {
+            milestone::aligned_cursor(&self.pairs, self.cursor, other.trace().len())
+        })
+    }
+
+    /// The world of the leading run.
+    #[must_use]
+    pub fn frame(&self) -> Frame {
+        self.leading().map_or_else(Frame::default, |run| run.player.seek(self.cursor))
+    }
+
+    fn navigate(&mut self, fragment: &Fragment) {
+        if let Some(lang) = fragment.lang {
+            self.lang = lang;
+        }
+        if let Some(level) = fragment.detail {
+            self.level = level;
+        }
+        let mut anew = self.runs.is_empty();
+        if let Some(text) = &fragment.manifest {
+            if self.own.as_deref() != Some(text) {
+                self.editor.text = text.as_str().into();
+                self.run_manifest();
+                anew = anew || self.own.is_some();
+            }
+        } else if let Some(builtin) = fragment.scenario.as_deref().and_then(scenario::find)
+            && (self.own.is_some() || self.builtin.id != builtin.id)
+        {
+            self.choose(builtin, fragment.stacks.is_none());
+            anew = true;
+        }
+        if let Some(stacks) = fragment.stacks
+            && stacks != self.stacks
+        {
+            self.stacks = stacks;
+            anew = true;
+        }
+        if anew {
+            self.simulate();
+        }
+        let end = self.leading().map_or(0, |run| run.trace().len());
+        if let Some(step) = fragment.step {
+            self.cursor = step.min(end);
+        }
+        self.motion = Motion::None;
+        if !fragment.bad.is_empty() {
+            let what = fragment.bad.join(", ");
+            self.notice = Some(self.fill(M::BadLink, &[("what", &what)]));
+        }
+    }
+
+    /// Takes a built-in scenario, and the stack that it is made for if the present one is not.
+    fn choose(&mut self, builtin: &'static Builtin, with_stack: bool) {
+        self.builtin = builtin;
+        self.own = None;
+        self.scenario = Rc::new(builtin.scenario());
+        self.editor = Editor {
+            text: self.scenario.manifest.as_str().into(),
+            ..Editor::default()
+        };
+        let made_for = &self.scenario.stacks;
+        if with_stack && !made_for.is_empty() {
+            let fits = match self.stacks {
+                Stacks::One(stack) => made_for.contains(&stack),
+                Stacks::Both => made_for.len() > 1,
+            };
+            if builtin.id == "both-stacks" {
+                self.stacks = Stacks::Both;
+            } else if !fits {
+                self.stacks = Stacks::One(made_for[0]);
+            }
+        } else if with_stack && builtin.id == "both-stacks" {
+            self.stacks = Stacks::Both;
+        }
+    }
+
+    /// Checks the editor's text and, if nothing is wrong with it, takes it. What runs stays
+    /// otherwise.
+    fn run_manifest(&mut self) {
+        let parsed = api::manifest::parse(&self.editor.text);
+        self.editor.problems = parsed.problems.into();
+        self.editor.refused = false;
+        if self.editor.errors().next().is_some() {
+            return;
+        }
+        self.own = Some(self.editor.text.clone());
+        let manifest = self.editor.text.to_string();
+        self.scenario = Rc::new(Scenario { manifest, ..Scenario::default() });
+    }
+
+    /// Runs the scenario on the stacks and goes to the beginning. If it cannot run, everything
+    /// stays, and the notice says why.
+    fn simulate(&mut self) {
+        let mut runs = Vec::new();
+        for stack in self.stacks.list() {
+            match Run::new(&self.scenario, stack) {
+                Ok(run) => runs.push(Rc::new(run)),
+                Err(what) => {
+                    self.notice = Some(self.fill(M::SimulationFailed, &[("what", &what)]));
+                    return;
+                }
+            }
+        }
+        self.runs = runs;
+        self.lead = 0;
+        self.playing = false;
+        self.align();
+        self.go(0, Motion::None);
+        let made_for = &self.scenario.stacks;
+        let strange =
+            |stack: &Stack| !made_for.is_empty() && !made_for.contains(stack);
+        self.notice = self.stacks.list().iter().find(|stack| strange(stack)).map(|_| {
+            let names: Vec<_> = made_for.iter().map(|stack| stack.name()).collect();
+            self.fill(M::NotOnStack, &[("stack", &names.join(", "))])
+        });
+    }
+
+    fn align(&mut self) {
+        let pairs = match self.runs.as_slice() {
+            [a, b] if self.lead == 0 => milestone::align(a.trace(), b.trace()),
+            [a, b] => milestone::align(b.trace(), a.trace()),
+            _ => Vec::new(),
+        };
+        self.pairs = pairs.into();
+    }
+
+    fn go(&mut self, cursor: usize, motion: Motion) {
+        self.motion = motion;
+        self.cursor = cursor.min(self.leading().map_or(0, |run| run.trace().len()));
+    }
+
+    /// Goes to where the player says, if there is such a place.
+    fn step(&mut self, motion: Motion, to: impl Fn(&Run, usize, Level) -> Option<usize>) -> bool {
+        let Some(run) = self.leading().cloned() else { return false };
+        let from = if motion == Motion::Forwards {
+            self.cursor
+        } else {
+            run.snap(self.cursor, self.level)
+        };
+        match to(&run, from, self.level) {
+            Some(cursor) if cursor != self.cursor => {
+                self.go(cursor, motion);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn command(&mut self, command: UiCommand) {
+        if !matches!(command, UiCommand::PlayPause | UiCommand::Slower | UiCommand::Faster) {
+            let moves = matches!(
+                command,
+                UiCommand::Step
+                    | UiCommand::Back
+                    | UiCommand::Over
+                    | UiCommand::OverBack
+                    | UiCommand::Out
+                    | UiCommand::First
+                    | UiCommand::Last
+                    | UiCommand::NextError
+            );
+            self.playing &= !moves;
+        }
+        match command {
+            UiCommand::PlayPause => self.play(),
+            UiCommand::Step => {
+                self.step(Motion::Forwards, |run, at, level| run.player.next(at, level));
+            }
+            UiCommand::Back => {
+                self.step(Motion::Backwards, |run, at, level| run.player.previous(at, level));
+            }
+            UiCommand::Over => {
+                self.step(Motion::Forwards, over);
+            }
+            UiCommand::OverBack => {
+                self.step(Motion::Backwards, over_back);
+            }
+            UiCommand::Out => {
+                self.step(Motion::Forwards, |run, at, level| {
+                    run.player.out(run.snap(at, level), level).filter(|&to| to > at)
+                });
+            }
+            UiCommand::First => self.go(0, Motion::None),
+            UiCommand::Last => self.go(usize::MAX, Motion::None),
+            UiCommand::NextError => {
+                self.step(Motion::Forwards, |run, at, _| run.next_error(at));
+                // A failure may lie deeper than one looks.
+                if let Some(run) = self.leading()
+                    && let Some(event) = self.cursor.checked_sub(1)
+                    && event < run.trace().len()
+                {
+                    let level = run.trace().level(trace::EventId(event as u32));
+                    self.level = self.level.max(level);
+                }
+            }
+            UiCommand::DetailLess => self.detail(-1),
+            UiCommand::DetailMore => self.detail(1),
+            UiCommand::Slower => self.speed = self.speed.saturating_sub(1),
+            UiCommand::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
+            UiCommand::NextStack => {
+                let all = Stacks::all();
+                let at = all.iter().position(|stacks| *stacks == self.stacks).unwrap_or_default();
+                self.change_stacks(all[(at + 1) % all.len()]);
+            }
+            UiCommand::Scenarios => self.dialog = Some(Dialog::Scenarios),
+            UiCommand::Manifest => self.dialog = Some(Dialog::Manifest),
+            UiCommand::Theme => self.theme = self.theme.next(),
+            UiCommand::Language => {
+                self.lang = match self.lang {
+                    Lang::En => Lang::Zh,
+                    Lang::Zh => Lang::En,
+                };
+            }
+            UiCommand::Help => self.dialog = Some(Dialog::Help),
+        }
+    }
+
+    fn play(&mut self) {
+        let end = self.leading().map_or(0, |run| run.trace().len());
+        let at_end =
+            self.leading().is_none_or(|run| run.player.next(self.cursor, self.level).is_none());
+        if !self.playing && at_end && end > 0 {
+            self.go(0, Motion::None);
+        }
+        self.playing = !self.playing;
+    }
+
+    fn detail(&mut self, by: i8) {
+        let number = (self.level as u8).saturating_add_signed(by);
+        if let Ok(level) = Level::try_from(number) {
+            self.level = level;
+            self.motion = Motion::None;
+        }
+    }
+
+    /// Other stacks on the stage, at the moment at which the same has been achieved.
+    fn change_stacks(&mut self, stacks: Stacks) {
+        if stacks == self.stacks {
+            return;
+        }
+        let before = self.leading().cloned().map(|run| (run, self.cursor));
+        let was = self.stacks;
+        self.stacks = stacks;
+        let old_runs = self.runs.len();
+        self.simulate();
+        if self.runs.len() == old_runs && self.runs.first().map(|run| run.stack) != Some(stacks.list()[0])
+        {
+            self.stacks = was;
+            return;
+        }
+        if let Some((old, cursor)) = before
+            && let Some(new) = self.leading().cloned()
+        {
+            let cursor = if old.stack == new.stack {
+                cursor
+            } else {
+                let pairs = milestone::align(old.trace(), new.trace());
+                let aligned = milestone::aligned_cursor(&pairs, cursor, new.trace().len());
+                new.snap(aligned, self.level)
+            };
+            self.go(cursor, Motion::None);
+        }
+    }
+}
+
+/// Over the current call: to its return, or, where the current step is no call, one step.
+fn over(run: &Run, at: usize, level: Level) -> Option<usize> {
+    run.player.over(run.snap(at, level), level).filter(|&to| to > at).or_else(|| run.player.next(at, level))
+}
+
+/// Back over the call that has just returned: to before it was made.
+fn over_back(run: &Run, at: usize, level: Level) -> Option<usize> {
+    let event = run.trace().events.get(at.checked_sub(1)?)?;
+    match event.as_return() {
+        Some(answer) => run.player.previous(answer.call.index() + 1, level),
+        None => run.player.previous(at, level),
+    }
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut state = Rc::unwrap_or_clone(self);
+        state.revision = state.revision.wrapping_add(1);
+        match action {
+            Action::Command(command) => state.command(command),
+            Action::Seek(cursor) => {
+                state.playing = false;
+                state.go(cursor, Motion::None);
+            }
+            Action::Tick => {
+                if state.playing
+                    && !state.step(Motion::Forwards, |run, at, level| run.player.next(at, level))
+                {
+                    state.playing = false;
+                }
+            }
+            Action::Scenario(builtin) => {
+                state.dialog = None;
+                state.choose(builtin, true);
+                state.simulate();
+            }
+            Action::Stacks(stacks) => state.change_stacks(stacks),
+            Action::Lead(lead) if lead < state.runs.len() && lead != state.lead => {
+                let cursor = state.cursor_of(lead);
+                state.lead = lead;
+                state.align();
+                let cursor = state.leading().map_or(0, |run| run.snap(cursor, state.level));
+                state.go(cursor, Motion::None);
+            }
+            Action::Lead(_) => {}
+            Action::Level(level) => {
+                state.level = level;
+                state.motion = Motion::None;
+            }
+            Action::Speed(speed) => state.speed = speed.min(SPEEDS.len() - 1),
+            Action::Chapter(chapter) => state.chapter = chapter,
+            Action::Tab(tab) => state.tab = tab,
+            Action::CloseDialog => state.dialog = None,
+            Action::Edit(text) => {
+                state.editor.text = text;
+                state.editor.problems = Rc::new([]);
+                state.editor.refused = false;
+            }
+            Action::RefuseFile => {
+                state.editor.refused = true;
+                state.dialog = Some(Dialog::Manifest);
+            }
+            Action::RunManifest => {
+                let before = state.own.clone();
+                state.run_manifest();
+                if state.editor.errors().next().is_none() {
+                    let runs = state.runs.clone();
+                    state.simulate();
+                    let failed = state.runs.len() == runs.len()
+                        && state.runs.iter().zip(&runs).all(|(a, b)| Rc::ptr_eq(a, b));
+                    if failed {
+                        state.own = before;
+                    } else if state.editor.remarks().next().is_none() {
+                        state.dialog = None;
+                    }
+                }
+            }
+            Action::Dismiss => state.notice = None,
+            Action::Navigate(fragment) => state.navigate(&fragment),
+            Action::Narrow(narrow) => {
+                state.narrow = narrow;
+                if !narrow && state.tab == Tab::Sync {
+                    state.tab = Tab::Call;
+                }
+            }
+        }
+        state.into()
+    }
+}
