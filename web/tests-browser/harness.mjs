@@ -119,11 +119,11 @@ export function pageTest(name, options, body) {
   });
 }
 
-/** Opens an address and waits until the program has drawn its main part with its own fonts. */
+/** Opens an address and waits until the program has replaced the busy `main` of index.html. */
 export async function openPage(page, address) {
   const response = await page.goto(address, { waitUntil: 'load' });
   assert.equal(response.status(), 200, `${address} is served`);
-  await page.locator('main').first().waitFor({ state: 'visible', timeout: 30_000 });
+  await page.locator('main:not([aria-busy="true"])').first().waitFor({ timeout: 30_000 });
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn run(mut args: Arguments) -> Result<()> {
     if dev {
         trunk.args(["--dist", "dist/dev"]);
     } else {
-        trunk.args(page::RELEASE).args(["--dist", "dist/release", "--no-autoreload"]);
+        trunk.args([page::RELEASE, "--dist", "dist/release", "--no-autoreload"]);
     }
     let step = shell::Step::start("the page", "about 3 minutes the first time");
     let mut server = shell::spawn(&mut trunk)?;
