@@ -37,7 +37,7 @@ mod client;
 pub use client::{CriClient, Endpoint};
 
 mod sync;
-pub use sync::{Changes, Lock, Signal};
+pub use sync::{Changes, Guard, Lock, Signal};
 
 use executor::Executor;
 use rng::Streams;
