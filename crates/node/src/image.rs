@@ -96,9 +96,14 @@ impl ImageSpec {
             command.iter().map(|&word| word.into()).collect()
         });
         let transfer = Duration::from_millis(size * 1000 / BYTES_PER_SECOND);
+        // One that is asked for by digest has that digest, and is what the tag stands for.
+        let manifest = match reference.split_once('@') {
+            Some((_, asked)) => asked.into(),
+            None => digest(&reference, "manifest"),
+        };
         Self {
-            id: digest(&reference, "config"),
-            digest: digest(&reference, "manifest"),
+            id: digest(&manifest, "config"),
+            digest: manifest,
             size,
             command,
             pull_time: MANIFEST_TIME + transfer,

@@ -49,6 +49,7 @@ impl Node {
             files: RefCell::default(),
         }));
         node.start_process(ctx, ProcessSpec::host(0, ["/sbin/init"]));
+        node.write_file(ctx, "/etc/hosts", "127.0.0.1 localhost\n");
         node.write_file(
             ctx,
             "/etc/resolv.conf",

@@ -178,8 +178,9 @@ impl Cni {
         {
             return Ok(network.clone());
         }
-        let network = Network::parse(&text)
-            .map_err(|error| SimError::new("Unknown", format!("failed to load cni config: {error}")))?;
+        let network = Network::parse(&text).map_err(|error| {
+            SimError::new("Unknown", format!("failed to load cni config: {error}"))
+        })?;
         let network = Rc::new(network);
         *loaded = Some((text, network.clone()));
         Ok(network)
@@ -221,9 +222,12 @@ impl Cni {
         for index in 0..network.plugins.len() {
             let previous = result.as_ref().map(|result| result.json.clone());
             let run = Run { command: "ADD", network, index, interface, request, previous };
-            result = Some(self.run(ctx, &run, async |ctx, pid| {
-                self.plugin_add(&ctx, &run, pid, result.clone()).await
-            }).await?);
+            result = Some(
+                self.run(ctx, &run, async |ctx, pid| {
+                    self.plugin_add(&ctx, &run, pid, result.clone()).await
+                })
+                .await?,
+            );
         }
         let empty = || CniResult { ip: None, json: "{}".into() };
         let result = result.unwrap_or_else(empty);
@@ -499,7 +503,10 @@ impl Plugin {
         let subnet = [&ipam["ranges"][0][0]["subnet"], &ipam["subnet"]];
         Ok(Self {
             kind: kind.to_owned(),
-            members: members.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            members: members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
             capabilities: declared.map(|(name, _)| name.clone()).collect(),
             subnet: subnet.into_iter().find_map(|subnet| parse_subnet(subnet.as_str()?)),
         })
@@ -525,11 +532,8 @@ impl Network {
     /// The standard input of one plugin of the list: its own configuration, and what libcni adds.
     fn stdin(&self, index: usize, request: &CniRequest, previous: Option<&str>) -> String {
         let plugin = &self.plugins[index];
-        let mut members: BTreeMap<&str, String> = plugin
-            .members
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone()))
-            .collect();
+        let mut members: BTreeMap<&str, String> =
+            plugin.members.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let quoted = |text: &str| Value::from(text).to_string();
         members.insert("cniVersion", quoted(&self.cni_version));
         members.insert("name", quoted(&self.name));
@@ -538,20 +542,21 @@ impl Network {
         };
         let mut given = request.capabilities.iter().filter(wanted).peekable();
         if given.peek().is_some() {
-            let config = given.fold(Json::object(), |object, (name, value)| object.raw(name, value));
+            let config =
+                given.fold(Json::object(), |object, (name, value)| object.raw(name, value));
             members.insert("runtimeConfig", config.text());
         }
         if let Some(previous) = previous {
             members.insert("prevResult", previous.to_owned());
         }
-        let object = members
-            .iter()
-            .fold(Json::object(), |object, (name, value)| object.raw(name, value));
+        let object =
+            members.iter().fold(Json::object(), |object, (name, value)| object.raw(name, value));
         object.text()
     }
 
     fn loopback_result(&self, netns: &str) -> Rc<str> {
-        let lo = Json::object().str("name", "lo").str("mac", "00:00:00:00:00:00").str("sandbox", netns);
+        let lo =
+            Json::object().str("name", "lo").str("mac", "00:00:00:00:00:00").str("sandbox", netns);
         let ip = Json::object().str("address", "127.0.0.1/8").num("interface", 0);
         Json::object()
             .str("cniVersion", &self.cni_version)
@@ -565,10 +570,8 @@ impl Network {
     fn interface_result(&self, request: &CniRequest, ip: Ipv4Addr, prefix: u8) -> Rc<str> {
         let gateway = Ipv4Addr::from(network_address(u32::from(ip), prefix) + 1);
         let host = Json::object().str("name", &veth(&request.container_id));
-        let inside = Json::object()
-            .str("name", "eth0")
-            .str("mac", &mac(ip))
-            .str("sandbox", &request.netns);
+        let inside =
+            Json::object().str("name", "eth0").str("mac", &mac(ip)).str("sandbox", &request.netns);
         let address = Json::object()
             .str("address", &format!("{ip}/{prefix}"))
             .str("gateway", &gateway.to_string())
@@ -649,12 +652,7 @@ const fn network_address(address: u32, prefix: u8) -> u32 {
 }
 
 /// The environment of a plugin.
-fn environment(
-    command: &str,
-    request: &CniRequest,
-    interface: &str,
-    bin_dir: &str,
-) -> Vec<String> {
+fn environment(command: &str, request: &CniRequest, interface: &str, bin_dir: &str) -> Vec<String> {
     let mut args = String::from("CNI_ARGS=");
     for (index, (name, value)) in request.args.iter().enumerate() {
         let separator = if index > 0 { ";" } else { "" };
@@ -681,9 +679,9 @@ fn reservation(network: &str, ip: Ipv4Addr) -> String {
 
 /// The name of the interface on the host: it follows from the container, so that runs repeat.
 fn veth(container_id: &str) -> String {
-    let hash = container_id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = container_id
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("veth{hash:08x}")
 }
 

@@ -1,0 +1,346 @@
+//! CreateContainer.
+//!
+//! Models: containerd v2.3.4 `internal/cri/server/container_create.go`.
+
+use super::sandbox_run::{cgroups_path, hostname_file, hosts, resolv_conf, shm};
+use super::store::{Container, ContainerState, Kept, Sandbox};
+use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use crate::containerd::core::{ContainerSpec, Rootfs};
+use crate::containerd::images::Image;
+use crate::oci::{Bind, NamespaceRequest, Spec};
+use cri::{
+    ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, CreateContainerRequest,
+    CreateContainerResponse, LinuxContainerSecurityContext, LinuxContainerUser, NamespaceMode,
+    NamespaceOption, PodSandboxConfig, Status,
+};
+use sim::{Ctx, Signal};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use trace::{Effect, NamespaceKind};
+
+impl CriPlugin {
+    pub(super) async fn do_create_container(
+        &self,
+        ctx: &Ctx,
+        request: CreateContainerRequest,
+    ) -> Result<CreateContainerResponse, Status> {
+        let Inner { client, sandboxes, container_names, .. } = &*self.0;
+        let sandbox = sandboxes.get(&request.pod_sandbox_id).map_err(|error| {
+            prefixed(format_args!("failed to find sandbox id {:?}", request.pod_sandbox_id), error)
+        })?;
+        if !sandbox.is_ready() {
+            return Err(not_running(&sandbox));
+        }
+        let id = Self::generate_id(ctx);
+        let config = request.config.unwrap_or_default();
+        let sandbox_config = request.sandbox_config.unwrap_or_default();
+        let Some(metadata) = &config.metadata else {
+            return Err(Status::unknown("container config must include metadata"));
+        };
+        let Some(pod) = &sandbox_config.metadata else {
+            return Err(Status::unknown("pod sandbox config must include metadata"));
+        };
+        let name: Rc<str> = format!(
+            "{}_{}_{}_{}_{}",
+            metadata.name, pod.name, pod.namespace, pod.uid, metadata.attempt
+        )
+        .into();
+        container_names.reserve(&name, &id).map_err(|error| {
+            Status::unknown(format!(
+                "failed to reserve container name {name:?}; \
+                 check if another CreateContainer request is in progress: {error}"
+            ))
+        })?;
+        let wanted = config.image.as_ref().map_or("", |image| image.image.as_str());
+        let created = match client.images().resolve(wanted) {
+            Some(image) => {
+                self.create_in_sandbox(ctx, &id, &name, &sandbox, &config, &sandbox_config, &image)
+                    .await
+            }
+            None => {
+                Err(Status::not_found(format!("failed to resolve image {wanted:?}: not found")))
+            }
+        };
+        if let Err(error) = created {
+            container_names.release(&name);
+            return Err(error);
+        }
+        Ok(CreateContainerResponse { container_id: id.to_string() })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request, taken apart")]
+    async fn create_in_sandbox(
+        &self,
+        ctx: &Ctx,
+        id: &Rc<str>,
+        name: &Rc<str>,
+        sandbox: &Rc<Sandbox>,
+        config: &ContainerConfig,
+        sandbox_config: &PodSandboxConfig,
+        image: &Image,
+    ) -> Result<(), Status> {
+        let Inner { client, node, programs, containers, .. } = &*self.0;
+        let metadata = config.metadata.clone().unwrap_or_default();
+        let container_name: Rc<str> = metadata.name.as_str().into();
+        node.make_dir(ctx, &container_dir(ROOT, id));
+        node.make_dir(ctx, &container_dir(STATE, id));
+        let spec = match self.container_spec(id, sandbox, config, sandbox_config, image) {
+            Ok(spec) => spec,
+            Err(error) => {
+                self.remove_container_dirs(ctx, id);
+                let doing = format_args!("failed to generate container {:?} spec", &**id);
+                return Err(prefixed(doing, error));
+            }
+        };
+        let attempt = metadata.attempt;
+        let program = programs.program(&sandbox.pod_name, &container_name, attempt, &spec.args);
+        let new = ContainerSpec {
+            id: id.clone(),
+            image: image.id.clone(),
+            labels: labels_for(ctx, &config.labels, "container"),
+            spec,
+            rootfs: Rootfs::Snapshot,
+            program,
+            shim_group: sandbox.id.clone(),
+            in_sandbox: true,
+        };
+        if let Err(error) = client.create_container(ctx, new).await {
+            self.remove_container_dirs(ctx, id);
+            return Err(failed("failed to create containerd container", error));
+        }
+        // The status is written down beside the container, so that it survives the daemon.
+        let status_file = format!("{}/status", container_dir(ROOT, id));
+        node.write_file(ctx, &status_file, r#"{"Version":"v1"}"#);
+        let created_at = ctx.now().unix_nanos();
+        let log_path = match (sandbox_config.log_directory.as_str(), config.log_path.as_str()) {
+            ("", _) | (_, "") => "".into(),
+            (directory, path) => format!("{}/{path}", directory.trim_end_matches('/')).into(),
+        };
+        let container = Rc::new(Container {
+            id: id.clone(),
+            name: name.clone(),
+            sandbox: sandbox.clone(),
+            container_name,
+            attempt,
+            image: config.image.as_ref().map_or("", |image| &image.image).into(),
+            image_id: image.id.clone(),
+            log_path,
+            stop_signal: config.stop_signal,
+            target: target(config),
+            kept: RefCell::new(Kept::new(&kept_status(config, created_at))),
+            status: RefCell::new(ContainerState { created_at, ..ContainerState::default() }),
+            early_exit: Cell::new(None),
+            stop_signalled: Cell::new(false),
+            stopped: Signal::default(),
+        });
+        containers.insert(id, &container);
+        sandbox.containers.borrow_mut().push(id.clone());
+        ctx.effect(Effect::Container(container.view()));
+        self.0.changes.mark();
+        Ok(())
+    }
+
+    pub(super) fn remove_container_dirs(&self, ctx: &Ctx, id: &str) {
+        self.0.node.remove_dir_all(ctx, &container_dir(ROOT, id));
+        self.0.node.remove_dir_all(ctx, &container_dir(STATE, id));
+    }
+
+    /// Models: `internal/cri/server/container_create.go` `buildLinuxSpec`.
+    fn container_spec(
+        &self,
+        id: &Rc<str>,
+        sandbox: &Sandbox,
+        config: &ContainerConfig,
+        sandbox_config: &PodSandboxConfig,
+        image: &Image,
+    ) -> Result<Spec, Status> {
+        let context = security_context(config);
+        let options = context.and_then(|context| context.namespace_options.as_ref());
+        let pid = sandbox.pid.get();
+        let of_sandbox = |kind| (kind, NamespaceRequest::of_process(pid, kind));
+        let mut namespaces = vec![
+            of_sandbox(NamespaceKind::Net),
+            of_sandbox(NamespaceKind::Ipc),
+            of_sandbox(NamespaceKind::Uts),
+        ];
+        match options.map_or(NamespaceMode::Pod, NamespaceOption::pid) {
+            NamespaceMode::Pod => namespaces.push(of_sandbox(NamespaceKind::Pid)),
+            NamespaceMode::Container => {
+                namespaces.push((NamespaceKind::Pid, NamespaceRequest::New))
+            }
+            NamespaceMode::Node => {}
+            NamespaceMode::Target => {
+                let target = self.target_pid(sandbox, target(config).as_deref())?;
+                let request = NamespaceRequest::of_process(target, NamespaceKind::Pid);
+                namespaces.push((NamespaceKind::Pid, request));
+            }
+        }
+        namespaces.push((NamespaceKind::Mnt, NamespaceRequest::New));
+        let image_name = config.image.as_ref().map_or("", |image| image.image.as_str());
+        Ok(Spec {
+            args: process_args(config, image),
+            cwd: config.working_dir.as_str().into(),
+            env: config
+                .envs
+                .iter()
+                .map(|env| format!("{}={}", env.key, String::from_utf8_lossy(&env.value)).into())
+                .collect(),
+            hostname: "".into(),
+            namespaces,
+            cgroups_path: cgroups_path(sandbox_config, id),
+            mounts: container_mounts(sandbox, config),
+            readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
+            annotations: vec![
+                ("io.kubernetes.cri.container-type", "container".into()),
+                ("io.kubernetes.cri.sandbox-id", sandbox.id.clone()),
+                (
+                    "io.kubernetes.cri.container-name",
+                    config.metadata.as_ref().map_or("", |metadata| &metadata.name).into(),
+                ),
+                ("io.kubernetes.cri.image-name", image_name.into()),
+            ],
+        })
+    }
+
+    /// The process of the container whose PID namespace is to be joined.
+    ///
+    /// Models: `internal/cri/server/container_start.go` `validateTargetContainer`.
+    pub(super) fn target_pid(
+        &self,
+        sandbox: &Sandbox,
+        target: Option<&str>,
+    ) -> Result<u32, Status> {
+        let target = target.unwrap_or_default();
+        let container = self.0.containers.get(target);
+        let container = container.map_err(|error| {
+            prefixed(
+                format_args!("invalid target container: container {target:?} does not exist"),
+                error,
+            )
+        })?;
+        if container.sandbox.id != sandbox.id {
+            return Err(Status::unknown(format!(
+                "invalid target container: container {target:?} (in sandbox {}) \
+                 is not in sandbox {}",
+                container.sandbox.id, sandbox.id
+            )));
+        }
+        let pid = container.status.borrow().pid;
+        if pid == 0 {
+            return Err(Status::unknown(format!(
+                "invalid target container: container {target:?} is not running"
+            )));
+        }
+        Ok(pid)
+    }
+}
+
+pub(super) fn not_running(sandbox: &Sandbox) -> Status {
+    Status::unknown(format!("sandbox container {:?} is not running", &*sandbox.id))
+}
+
+/// A container's labels in containerd; none where nobody records them.
+pub(super) fn labels_for(
+    ctx: &Ctx,
+    labels: &BTreeMap<String, String>,
+    kind: &'static str,
+) -> Vec<(Rc<str>, Rc<str>)> {
+    if !ctx.sim().is_recording() {
+        return Vec::new();
+    }
+    let given = labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    given.chain([("io.cri-containerd.kind".into(), kind.into())]).collect()
+}
+
+fn security_context(config: &ContainerConfig) -> Option<&LinuxContainerSecurityContext> {
+    config.linux.as_ref()?.security_context.as_ref()
+}
+
+/// The container whose PID namespace an ephemeral container asks for.
+fn target(config: &ContainerConfig) -> Option<Rc<str>> {
+    let options = security_context(config)?.namespace_options.as_ref()?;
+    (options.pid() == NamespaceMode::Target).then(|| options.target_id.as_str().into())
+}
+
+/// What runs: the request's command and arguments, or else what the image says.
+///
+/// Models: `internal/cri/opts/spec_opts.go` `WithProcessArgs`. An image here has no entry point
+/// apart from its command, so arguments alone take the command's place.
+fn process_args(config: &ContainerConfig, image: &Image) -> Vec<Rc<str>> {
+    let given: Vec<Rc<str>> =
+        config.command.iter().chain(&config.args).map(|word| word.as_str().into()).collect();
+    if !given.is_empty() {
+        return given;
+    }
+    if !image.spec.command.is_empty() {
+        return image.spec.command.clone();
+    }
+    // Of an image that nobody has described, only the name is known.
+    let reference = image.references.borrow().first().cloned().unwrap_or_default();
+    let repository = node::image::split_tag(&reference).0;
+    vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
+}
+
+/// The request's mounts, and the sandbox's files where the request has nothing in their place.
+///
+/// Models: `internal/cri/server/container_create.go` `linuxContainerMounts`.
+fn container_mounts(sandbox: &Sandbox, config: &ContainerConfig) -> Vec<Bind> {
+    let readonly = security_context(config).is_some_and(|context| context.readonly_rootfs);
+    let id = &sandbox.id;
+    let given = |path: &str| config.mounts.iter().any(|mount| mount.container_path == path);
+    let of_sandbox = [
+        ("/etc/hostname", hostname_file(id), readonly),
+        ("/etc/hosts", hosts(id), readonly),
+        ("/etc/resolv.conf", resolv_conf(id), readonly),
+        ("/dev/shm", if sandbox.host_ipc { "/dev/shm".to_owned() } else { shm(id) }, false),
+    ];
+    let of_sandbox = of_sandbox.into_iter().filter(|(path, ..)| !given(path));
+    let of_sandbox = of_sandbox.map(|(path, source, readonly)| Bind {
+        destination: path.into(),
+        source: source.into(),
+        readonly,
+    });
+    let of_request = config.mounts.iter().map(|mount| Bind {
+        destination: mount.container_path.as_str().into(),
+        source: mount.host_path.as_str().into(),
+        readonly: mount.readonly,
+    });
+    of_sandbox.chain(of_request).collect()
+}
+
+/// What the status of the container will repeat from the request.
+fn kept_status(config: &ContainerConfig, created_at: i64) -> ContainerStatus {
+    let linux = config.linux.as_ref();
+    let context = security_context(config);
+    let uid = context.and_then(|context| context.run_as_user).map_or(0, |user| user.value);
+    let gid = context.and_then(|context| context.run_as_group).map_or(0, |group| group.value);
+    let mut groups = vec![gid];
+    groups.extend(
+        context.into_iter().flat_map(|context| context.supplemental_groups.iter().copied()),
+    );
+    let stop_signal = match config.stop_signal() {
+        cri::Signal::RuntimeDefault => cri::Signal::Sigterm,
+        signal => signal,
+    };
+    ContainerStatus {
+        metadata: config.metadata.clone(),
+        created_at,
+        image: config.image.clone(),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        mounts: config.mounts.clone(),
+        resources: linux
+            .and_then(|linux| linux.resources.clone())
+            .map(|resources| ContainerResources { linux: Some(resources), windows: None }),
+        user: Some(ContainerUser {
+            linux: Some(LinuxContainerUser { uid, gid, supplemental_groups: groups }),
+        }),
+        stop_signal: stop_signal.into(),
+        ..ContainerStatus::default()
+    }
+}
+
+fn container_dir(root: &str, id: &str) -> String {
+    format!("{root}/containers/{id}")
+}

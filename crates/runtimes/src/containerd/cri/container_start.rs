@@ -1,0 +1,134 @@
+//! StartContainer, and ReopenContainerLog, which touches the same file.
+//!
+//! Models: containerd v2.3.4 `internal/cri/server/container_start.go`, `container_log_reopen.go`.
+
+use super::container_create::not_running;
+use super::store::Container;
+use super::{CriPlugin, Inner, failed, prefixed};
+use cri::{ReopenContainerLogResponse, StartContainerResponse, Status};
+use sim::Ctx;
+use std::rc::Rc;
+use trace::Exit;
+
+/// The exit code of a container that could not be started, and the reason.
+const START_ERROR_EXIT_CODE: i32 = 128;
+const START_ERROR_REASON: &str = "StartError";
+
+impl CriPlugin {
+    pub(super) async fn do_start_container(
+        &self,
+        ctx: &Ctx,
+        id: &str,
+    ) -> Result<StartContainerResponse, Status> {
+        let container = self.0.containers.get(id).map_err(|error| {
+            prefixed(format_args!("an error occurred when try to find container {id:?}"), error)
+        })?;
+        let id = &container.id;
+        set_starting(&container).map_err(|error| {
+            Status::unknown(format!(
+                "failed to set starting state for container {:?}: {error}",
+                &**id
+            ))
+        })?;
+        let started = self.start_in_sandbox(ctx, &container).await;
+        let started = match started {
+            Ok(pid) => {
+                {
+                    let mut status = container.status.borrow_mut();
+                    status.pid = pid;
+                    status.started_at = ctx.now().unix_nanos();
+                }
+                Ok(StartContainerResponse {})
+            }
+            Err(error) => {
+                let mut status = container.status.borrow_mut();
+                status.pid = 0;
+                status.finished_at = ctx.now().unix_nanos();
+                status.exit_code = START_ERROR_EXIT_CODE;
+                status.reason = START_ERROR_REASON;
+                status.message = error.message.as_str().into();
+                Err(error)
+            }
+        };
+        container.status.borrow_mut().starting = false;
+        self.container_changed(ctx, &container);
+        // Its process may have ended in the meantime, before anybody could hear of it.
+        if started.is_ok() {
+            let pid = container.status.borrow().pid;
+            if let Some(exit) = self.ended_early(&container, pid) {
+                self.container_exited(&ctx.detached(), &container, exit, ctx.now());
+            }
+        }
+        started
+    }
+
+    fn ended_early(&self, container: &Container, pid: u32) -> Option<Exit> {
+        container.early_exit.take().filter(|_| !self.0.node.is_alive(pid))
+    }
+
+    async fn start_in_sandbox(&self, ctx: &Ctx, container: &Rc<Container>) -> Result<u32, Status> {
+        let Inner { client, .. } = &*self.0;
+        let (id, sandbox) = (&container.id, &container.sandbox);
+        if !sandbox.is_ready() {
+            return Err(not_running(sandbox));
+        }
+        if let Some(target) = &container.target {
+            self.target_pid(sandbox, Some(target))?;
+        }
+        self.create_log_file(ctx, container);
+        let created = client.new_task(ctx, id).await;
+        created.map_err(|error| failed("failed to create containerd task", error))?;
+        match client.start_task(ctx, id).await {
+            Ok(pid) => Ok(pid),
+            Err(error) => {
+                self.kill_and_delete_task(ctx, id).await;
+                let doing = format_args!("failed to start containerd task {:?}", &**id);
+                Err(failed(doing, error))
+            }
+        }
+    }
+
+    fn create_log_file(&self, ctx: &Ctx, container: &Container) {
+        if container.log_path.is_empty() {
+            return;
+        }
+        let argv = self.0.client.spec(&container.id).map(|spec| spec.args.clone());
+        let output = super::container_exec::output_of(&argv.unwrap_or_default());
+        let time = ctx.now().rfc3339_nanos();
+        let lines: String =
+            output.lines().map(|line| format!("{time} stdout F {line}\n")).collect();
+        self.0.node.write_file(ctx, &container.log_path, &lines);
+    }
+
+    pub(super) fn do_reopen_container_log(
+        &self,
+        ctx: &Ctx,
+        id: &str,
+    ) -> Result<ReopenContainerLogResponse, Status> {
+        let container = self.0.containers.get(id).map_err(|error| {
+            prefixed(format_args!("an error occurred when try to find container {id:?}"), error)
+        })?;
+        if container.state() != cri::ContainerState::ContainerRunning {
+            return Err(Status::unknown("container is not running"));
+        }
+        if !container.log_path.is_empty() && !self.0.node.exists(&container.log_path) {
+            self.0.node.write_file(ctx, &container.log_path, "");
+        }
+        Ok(ReopenContainerLogResponse {})
+    }
+}
+
+fn set_starting(container: &Container) -> Result<(), String> {
+    let mut status = container.status.borrow_mut();
+    if status.state() != cri::ContainerState::ContainerCreated {
+        return Err(format!("container is in {} state", status.state().as_str_name()));
+    }
+    if status.removing {
+        return Err("container is in removing state, can't be started".to_owned());
+    }
+    if status.starting {
+        return Err("container is already in starting state".to_owned());
+    }
+    status.starting = true;
+    Ok(())
+}

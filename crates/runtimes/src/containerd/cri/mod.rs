@@ -1,0 +1,373 @@
+//! The CRI plugin inside containerd: what answers the kubelet.
+//!
+//! One file for each group of operations; the names are those of upstream's files below
+//! `internal/cri/server`.
+
+mod container_create;
+mod container_exec;
+mod container_list;
+mod container_start;
+mod container_stop;
+mod image;
+mod sandbox_list;
+mod sandbox_run;
+mod sandbox_stop;
+mod status;
+mod store;
+
+use super::core::Client;
+use crate::cni::Cni;
+use crate::oci::{TaskEvent, TaskEventKind};
+use async_trait::async_trait;
+use cri::*;
+use node::{Node, Programs};
+use sim::{Changes, Ctx, SimError};
+use std::cell::RefCell;
+use std::rc::Rc;
+use store::{Container, Names, Sandbox, Store};
+use trace::Effect;
+
+/// Where the plugin keeps what survives a reboot, and what does not.
+const ROOT: &str = "/var/lib/containerd/io.containerd.grpc.v1.cri";
+const STATE: &str = "/run/containerd/io.containerd.grpc.v1.cri";
+
+/// The plugin. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct CriPlugin(Rc<Inner>);
+
+struct Inner {
+    client: Client,
+    node: Node,
+    cni: Cni,
+    programs: Rc<Programs>,
+    pause_image: Rc<str>,
+    changes: Changes,
+    sandboxes: Store<Sandbox>,
+    containers: Store<Container>,
+    sandbox_names: Names,
+    container_names: Names,
+    pod_cidr: RefCell<String>,
+}
+
+impl CriPlugin {
+    pub(super) fn new(
+        client: Client,
+        cni: Cni,
+        programs: Rc<Programs>,
+        pause_image: Rc<str>,
+    ) -> Self {
+        let plugin = Self(Rc::new(Inner {
+            node: client.containerd().node().clone(),
+            client: client.clone(),
+            cni,
+            programs,
+            pause_image,
+            changes: Changes::default(),
+            sandboxes: Store::default(),
+            containers: Store::default(),
+            sandbox_names: Names::default(),
+            container_names: Names::default(),
+            pod_cidr: RefCell::default(),
+        }));
+        let weak = Rc::downgrade(&plugin.0);
+        client.subscribe(move |ctx, event| {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).handle_event(ctx, event);
+            }
+        });
+        plugin
+    }
+
+    pub(super) fn changes(&self) -> &Changes {
+        &self.0.changes
+    }
+
+    /// Models: `internal/cri/server/events.go` `criEventHandler.HandleEvent`.
+    fn handle_event(&self, ctx: &Ctx, event: &TaskEvent) {
+        let TaskEventKind::Exit { id, exit, at, .. } = &event.kind else { return };
+        // Additional processes are waited for by whoever started them.
+        if *id != event.container_id {
+            return;
+        }
+        let (ctx, id) = (ctx.detached(), &event.container_id);
+        if let Ok(container) = self.0.containers.get(id) {
+            self.container_exited(&ctx, &container, *exit, *at);
+        } else if let Ok(sandbox) = self.0.sandboxes.get(id) {
+            self.sandbox_exited(&ctx, &sandbox);
+        }
+    }
+
+    fn sandbox_changed(&self, ctx: &Ctx, sandbox: &Sandbox) {
+        ctx.effect(Effect::Sandbox(sandbox.view()));
+        self.0.changes.mark();
+    }
+
+    fn container_changed(&self, ctx: &Ctx, container: &Container) {
+        ctx.effect(Effect::Container(container.view()));
+        self.0.changes.mark();
+    }
+
+    /// A new id: 64 hexadecimal digits.
+    fn generate_id(ctx: &Ctx) -> Rc<str> {
+        ctx.sim().random_hex("containerd/ids", 64).into()
+    }
+
+    /// Does the work of a call in a task of its own, so that it comes to its end even if the
+    /// client has gone away.
+    async fn to_the_end<T: 'static, F>(
+        &self,
+        ctx: &Ctx,
+        work: impl FnOnce(Self, Ctx) -> F,
+    ) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>> + 'static,
+    {
+        ctx.spawn(work(self.clone(), ctx.clone())).join().await
+    }
+}
+
+/// An error of containerd's as the status of a call.
+fn status(error: SimError) -> Status {
+    Status::new(Code::from_name(&error.code).unwrap_or(Code::Unknown), error.message)
+}
+
+/// The same with what was being done in front of it.
+fn failed(doing: impl std::fmt::Display, error: SimError) -> Status {
+    prefixed(doing, status(error))
+}
+
+/// A status with what was being done in front of its message.
+fn prefixed(doing: impl std::fmt::Display, error: Status) -> Status {
+    Status { message: format!("{doing}: {}", error.message), ..error }
+}
+
+#[async_trait(?Send)]
+impl RuntimeService<Ctx> for CriPlugin {
+    async fn version(&self, _: &Ctx, _: VersionRequest) -> Result<VersionResponse, Status> {
+        Ok(VersionResponse {
+            version: "0.1.0".to_owned(),
+            runtime_name: "containerd".to_owned(),
+            runtime_version: super::VERSION.to_owned(),
+            runtime_api_version: "v1".to_owned(),
+        })
+    }
+
+    async fn run_pod_sandbox(
+        &self,
+        ctx: &Ctx,
+        request: RunPodSandboxRequest,
+    ) -> Result<RunPodSandboxResponse, Status> {
+        self.to_the_end(
+            ctx,
+            |plugin, ctx| async move { plugin.do_run_pod_sandbox(&ctx, request).await },
+        )
+        .await
+    }
+
+    async fn stop_pod_sandbox(
+        &self,
+        ctx: &Ctx,
+        request: StopPodSandboxRequest,
+    ) -> Result<StopPodSandboxResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_stop_pod_sandbox(&ctx, &request.pod_sandbox_id).await
+        })
+        .await
+    }
+
+    async fn remove_pod_sandbox(
+        &self,
+        ctx: &Ctx,
+        request: RemovePodSandboxRequest,
+    ) -> Result<RemovePodSandboxResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_remove_pod_sandbox(&ctx, &request.pod_sandbox_id).await
+        })
+        .await
+    }
+
+    async fn pod_sandbox_status(
+        &self,
+        _: &Ctx,
+        request: PodSandboxStatusRequest,
+    ) -> Result<PodSandboxStatusResponse, Status> {
+        self.do_pod_sandbox_status(&request)
+    }
+
+    async fn list_pod_sandbox(
+        &self,
+        _: &Ctx,
+        request: ListPodSandboxRequest,
+    ) -> Result<ListPodSandboxResponse, Status> {
+        Ok(ListPodSandboxResponse { items: self.list_sandboxes(request.filter) })
+    }
+
+    async fn create_container(
+        &self,
+        ctx: &Ctx,
+        request: CreateContainerRequest,
+    ) -> Result<CreateContainerResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_create_container(&ctx, request).await
+        })
+        .await
+    }
+
+    async fn start_container(
+        &self,
+        ctx: &Ctx,
+        request: StartContainerRequest,
+    ) -> Result<StartContainerResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_start_container(&ctx, &request.container_id).await
+        })
+        .await
+    }
+
+    async fn stop_container(
+        &self,
+        ctx: &Ctx,
+        request: StopContainerRequest,
+    ) -> Result<StopContainerResponse, Status> {
+        self.to_the_end(
+            ctx,
+            |plugin, ctx| async move { plugin.do_stop_container(&ctx, &request).await },
+        )
+        .await
+    }
+
+    async fn remove_container(
+        &self,
+        ctx: &Ctx,
+        request: RemoveContainerRequest,
+    ) -> Result<RemoveContainerResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_remove_container(&ctx, &request.container_id).await
+        })
+        .await
+    }
+
+    async fn list_containers(
+        &self,
+        _: &Ctx,
+        request: ListContainersRequest,
+    ) -> Result<ListContainersResponse, Status> {
+        Ok(ListContainersResponse { containers: self.list_all_containers(request.filter) })
+    }
+
+    async fn container_status(
+        &self,
+        _: &Ctx,
+        request: ContainerStatusRequest,
+    ) -> Result<ContainerStatusResponse, Status> {
+        self.do_container_status(&request)
+    }
+
+    async fn update_container_resources(
+        &self,
+        ctx: &Ctx,
+        request: UpdateContainerResourcesRequest,
+    ) -> Result<UpdateContainerResourcesResponse, Status> {
+        self.do_update_container_resources(ctx, request).await
+    }
+
+    async fn reopen_container_log(
+        &self,
+        ctx: &Ctx,
+        request: ReopenContainerLogRequest,
+    ) -> Result<ReopenContainerLogResponse, Status> {
+        self.do_reopen_container_log(ctx, &request.container_id)
+    }
+
+    async fn exec_sync(
+        &self,
+        ctx: &Ctx,
+        request: ExecSyncRequest,
+    ) -> Result<ExecSyncResponse, Status> {
+        self.to_the_end(ctx, |plugin, ctx| async move { plugin.do_exec_sync(&ctx, request).await })
+            .await
+    }
+
+    async fn update_runtime_config(
+        &self,
+        _: &Ctx,
+        request: UpdateRuntimeConfigRequest,
+    ) -> Result<UpdateRuntimeConfigResponse, Status> {
+        let network = request.runtime_config.and_then(|config| config.network_config);
+        // Without a template for the CNI configuration, the plugin only takes note.
+        *self.0.pod_cidr.borrow_mut() = network.unwrap_or_default().pod_cidr;
+        Ok(UpdateRuntimeConfigResponse {})
+    }
+
+    async fn status(&self, _: &Ctx, request: StatusRequest) -> Result<StatusResponse, Status> {
+        Ok(self.do_status(request.verbose))
+    }
+
+    async fn runtime_config(
+        &self,
+        _: &Ctx,
+        _: RuntimeConfigRequest,
+    ) -> Result<RuntimeConfigResponse, Status> {
+        let linux = LinuxRuntimeConfiguration { cgroup_driver: CgroupDriver::Systemd.into() };
+        Ok(RuntimeConfigResponse { linux: Some(linux) })
+    }
+
+    async fn container_stats(
+        &self,
+        ctx: &Ctx,
+        request: ContainerStatsRequest,
+    ) -> Result<ContainerStatsResponse, Status> {
+        self.do_container_stats(ctx, &request.container_id)
+    }
+
+    async fn list_container_stats(
+        &self,
+        ctx: &Ctx,
+        request: ListContainerStatsRequest,
+    ) -> Result<ListContainerStatsResponse, Status> {
+        Ok(self.do_list_container_stats(ctx, request.filter))
+    }
+}
+
+#[async_trait(?Send)]
+impl ImageService<Ctx> for CriPlugin {
+    async fn list_images(
+        &self,
+        _: &Ctx,
+        request: ListImagesRequest,
+    ) -> Result<ListImagesResponse, Status> {
+        Ok(self.do_list_images(request.filter))
+    }
+
+    async fn image_status(
+        &self,
+        _: &Ctx,
+        request: ImageStatusRequest,
+    ) -> Result<ImageStatusResponse, Status> {
+        Ok(self.do_image_status(&request))
+    }
+
+    async fn pull_image(
+        &self,
+        ctx: &Ctx,
+        request: PullImageRequest,
+    ) -> Result<PullImageResponse, Status> {
+        self.do_pull_image(ctx, &request.image.unwrap_or_default().image).await
+    }
+
+    async fn remove_image(
+        &self,
+        ctx: &Ctx,
+        request: RemoveImageRequest,
+    ) -> Result<RemoveImageResponse, Status> {
+        self.do_remove_image(ctx, &request.image.unwrap_or_default().image).await
+    }
+
+    async fn image_fs_info(
+        &self,
+        ctx: &Ctx,
+        _: ImageFsInfoRequest,
+    ) -> Result<ImageFsInfoResponse, Status> {
+        Ok(self.do_image_fs_info(ctx))
+    }
+}

@@ -1,0 +1,544 @@
+//! RunPodSandbox.
+//!
+//! Models: containerd v2.3.4 `internal/cri/server/sandbox_run.go` `RunPodSandbox` and
+//! `internal/cri/server/podsandbox/sandbox_run.go` `Controller.Start`.
+
+use super::store::{Kept, Network, Sandbox, SandboxState};
+use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use crate::cni::CniRequest;
+use crate::containerd::core::{ContainerSpec, Rootfs};
+use crate::json::Json;
+use crate::oci::{Bind, NamespaceRequest, Spec};
+use cri::{
+    DnsConfig, LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata,
+    PodSandboxStatus, RunPodSandboxRequest, RunPodSandboxResponse, Status,
+};
+use node::{Program, SIGKILL};
+use sim::{Ctx, Hop, Signal, SimError};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::Duration;
+use trace::{Component, Mount, NamespaceKind, Protocol};
+
+/// A new network namespace and its bind mount.
+const NEW_NETNS: Duration = Duration::from_millis(2);
+
+/// Which of the steps that have to be undone have been done, in order.
+#[derive(Default)]
+struct Done {
+    lease: bool,
+    record: bool,
+    netns: bool,
+    network: bool,
+}
+
+/// The steps of starting the sandbox's container that have to be undone.
+#[derive(Default)]
+struct Started {
+    container: bool,
+    files: bool,
+    task: bool,
+}
+
+impl CriPlugin {
+    pub(super) async fn do_run_pod_sandbox(
+        &self,
+        ctx: &Ctx,
+        request: RunPodSandboxRequest,
+    ) -> Result<RunPodSandboxResponse, Status> {
+        let config = request.config.unwrap_or_default();
+        // 1. An id, and a name that nobody else has.
+        let id = Self::generate_id(ctx);
+        let Some(metadata) = &config.metadata else {
+            return Err(Status::unknown("sandbox config must include metadata"));
+        };
+        let PodSandboxMetadata { name, namespace, uid, attempt } = metadata;
+        let unique: Rc<str> = format!("{name}_{namespace}_{uid}_{attempt}").into();
+        self.0.sandbox_names.reserve(&unique, &id).map_err(|error| {
+            Status::unknown(format!("failed to reserve sandbox name {unique:?}: {error}"))
+        })?;
+        let sandbox =
+            Rc::new(new_sandbox(ctx, &id, &unique, metadata, &config, &request.runtime_handler));
+        let mut done = Done::default();
+        match self.set_up_sandbox(ctx, &sandbox, &config, &request.runtime_handler, &mut done).await
+        {
+            Ok(()) => Ok(RunPodSandboxResponse { pod_sandbox_id: id.to_string() }),
+            Err(error) => {
+                self.undo_sandbox(ctx, &sandbox, &done).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn set_up_sandbox(
+        &self,
+        ctx: &Ctx,
+        sandbox: &Rc<Sandbox>,
+        config: &PodSandboxConfig,
+        handler: &str,
+        done: &mut Done,
+    ) -> Result<(), Status> {
+        let client = &self.0.client;
+        let id = &sandbox.id;
+        // 2. A lease keeps what belongs to the sandbox from the garbage collector.
+        let leased = client.create_lease(ctx, id).await;
+        leased.map_err(|error| {
+            failed(
+                format_args!("failed to create lease for sandbox name {:?}", &*sandbox.name),
+                error,
+            )
+        })?;
+        done.lease = true;
+        // 3. The OCI runtime.
+        if !["", "runc"].contains(&handler) {
+            return Err(Status::unknown(format!(
+                "unable to get OCI runtime for sandbox {:?}: no runtime for {handler:?} is configured",
+                &**id
+            )));
+        }
+        // 4. The sandbox is written down, its state unknown.
+        let recorded = client.create_sandbox(ctx, id).await;
+        recorded.map_err(|error| failed("failed to save sandbox metadata", error))?;
+        done.record = true;
+        // 5. and 6. The network is ready before any process exists.
+        if let Some(network) = &sandbox.network {
+            self.new_netns(ctx, network).await.map_err(|error| {
+                failed(
+                    format_args!("failed to create network namespace for sandbox {:?}", &**id),
+                    error,
+                )
+            })?;
+            done.netns = true;
+            self.save_sandbox(ctx, id).await?;
+            done.network = true;
+            self.setup_pod_network(ctx, sandbox, network).await?;
+            self.save_sandbox(ctx, id).await?;
+        }
+        // 7. and 8. The controller gets to know the sandbox; the pause image is made sure of.
+        self.ensure_pause_image(ctx).await?;
+        // 9. The pause container.
+        let mut started = Started::default();
+        if let Err(error) = self.start_sandbox(ctx, sandbox, config, &mut started).await {
+            self.undo_start(ctx, sandbox, &started).await;
+            return Err(prefixed(format_args!("failed to start sandbox {:?}", &**id), error));
+        }
+        // 10. Ready, and known to everybody.
+        self.save_sandbox(ctx, id).await?;
+        sandbox.state.set(SandboxState::Ready);
+        self.0.sandboxes.insert(id, sandbox);
+        self.sandbox_changed(ctx, sandbox);
+        // Its process may have ended in the meantime, before anybody could hear of it.
+        if !self.0.node.is_alive(sandbox.pid.get()) {
+            self.sandbox_exited(&ctx.detached(), sandbox);
+        }
+        Ok(())
+    }
+
+    async fn save_sandbox(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), Status> {
+        self.0.client.update_sandbox(ctx, id).await.map_err(|error| {
+            failed(format_args!("unable to save sandbox {:?} to sandbox store", &**id), error)
+        })
+    }
+
+    /// Undoes what was done, the last thing first. What cannot be cleaned up leaves the sandbox in
+    /// the store, not ready, so that a later StopPodSandbox can finish.
+    async fn undo_sandbox(&self, ctx: &Ctx, sandbox: &Rc<Sandbox>, done: &Done) {
+        let Inner { client, sandbox_names, sandboxes, .. } = &*self.0;
+        let mut clean = true;
+        if let Some(network) = &sandbox.network {
+            if done.network {
+                // An error counts only where the network had been set up.
+                let torn_down = self.teardown_pod_network(ctx, network).await;
+                clean = torn_down.is_ok() || !network.set_up.get();
+            }
+            if done.netns && clean {
+                self.remove_netns(ctx, network);
+            }
+        }
+        if !clean {
+            sandboxes.insert(&sandbox.id, sandbox);
+            self.sandbox_changed(ctx, sandbox);
+        }
+        if done.record && clean {
+            clean = client.delete_sandbox(ctx, &sandbox.id).await.is_ok();
+        }
+        if done.lease {
+            // Upstream only logs that this failed.
+            let _ = client.delete_lease(ctx, &sandbox.id).await;
+        }
+        if clean {
+            sandbox_names.release(&sandbox.name);
+        }
+    }
+
+    /// A new network namespace, bound to a file: `netns.NewNetNS`.
+    async fn new_netns(&self, ctx: &Ctx, network: &Network) -> Result<(), SimError> {
+        let hop = Hop::new(
+            Component::CriPlugin,
+            Component::Kernel,
+            Protocol::Syscall,
+            "unshare(CLONE_NEWNET)",
+        )
+        .source("containerd@v2.3.4 pkg/netns/netns_linux.go newNS")
+        .takes(NEW_NETNS);
+        ctx.call(hop, async |ctx| {
+            let namespace = self.0.node.new_namespace(&ctx, NamespaceKind::Net);
+            self.0.node.bind_namespace(&ctx, namespace, &network.path);
+            network.namespace.set(Some(namespace));
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn remove_netns(&self, ctx: &Ctx, network: &Network) {
+        if let Some(namespace) = network.namespace.take() {
+            self.0.node.unbind_namespace(ctx, namespace);
+            // From now on the plugins are asked without a path.
+            let mut request = network.request.borrow_mut();
+            *request = Rc::new(CniRequest { netns: "".into(), ..(**request).clone() });
+        }
+    }
+
+    async fn setup_pod_network(
+        &self,
+        ctx: &Ctx,
+        sandbox: &Sandbox,
+        network: &Network,
+    ) -> Result<(), Status> {
+        let request = network.request.borrow().clone();
+        let result = match self.0.cni.ready() {
+            Ok(()) => self.0.cni.add(ctx, &request).await,
+            Err(_) => Err(SimError::new("Unknown", "cni config not initialized")),
+        };
+        let result = result.and_then(|result| match result.ip {
+            Some(ip) => Ok(ip),
+            None => {
+                let message = format!("failed to find network info for sandbox {:?}", &*sandbox.id);
+                Err(SimError::new("Unknown", message))
+            }
+        });
+        let ip = result.map_err(|error| {
+            failed(format_args!("failed to setup network for sandbox {:?}", &*sandbox.id), error)
+        })?;
+        *network.ip.borrow_mut() = ip;
+        network.set_up.set(true);
+        Ok(())
+    }
+
+    pub(super) async fn teardown_pod_network(
+        &self,
+        ctx: &Ctx,
+        network: &Network,
+    ) -> Result<(), SimError> {
+        let request = network.request.borrow().clone();
+        match self.0.cni.ready() {
+            Ok(()) => self.0.cni.del(ctx, &request).await,
+            Err(_) => Err(SimError::new("Unknown", "cni config not initialized")),
+        }
+    }
+
+    async fn ensure_pause_image(&self, ctx: &Ctx) -> Result<(), Status> {
+        let Inner { client, pause_image, .. } = &*self.0;
+        if client.images().resolve(pause_image).is_some() {
+            return Ok(());
+        }
+        let pulled = client.pull(ctx, pause_image, true).await;
+        pulled.map_err(|error| {
+            failed(format_args!("failed to pull image {:?}", &**pause_image), error)
+        })?;
+        self.0.changes.mark();
+        Ok(())
+    }
+
+    /// The controller's part: `Controller.Start`.
+    async fn start_sandbox(
+        &self,
+        ctx: &Ctx,
+        sandbox: &Sandbox,
+        config: &PodSandboxConfig,
+        started: &mut Started,
+    ) -> Result<(), Status> {
+        let Inner { client, node, pause_image, .. } = &*self.0;
+        let id = &sandbox.id;
+        node.make_dir(ctx, &sandbox_dir(ROOT, id));
+        node.make_dir(ctx, &sandbox_dir(STATE, id));
+        let spec = self.sandbox_container_spec(sandbox, config);
+        let new = ContainerSpec {
+            id: id.clone(),
+            image: pause_image.clone(),
+            labels: super::container_create::labels_for(ctx, &config.labels, "sandbox"),
+            spec,
+            rootfs: Rootfs::Snapshot,
+            program: Program::default(),
+            shim_group: id.clone(),
+            in_sandbox: false,
+        };
+        let created = client.create_container(ctx, new).await;
+        created.map_err(|error| failed("failed to create containerd container", error))?;
+        started.container = true;
+        self.setup_sandbox_files(ctx, sandbox, config);
+        started.files = true;
+        let pid = client.new_task(ctx, id).await;
+        let pid = pid.map_err(|error| failed("failed to create containerd task", error))?;
+        started.task = true;
+        let pid = client.start_task(ctx, id).await.map(|_| pid).map_err(|error| {
+            failed(format_args!("failed to start sandbox container task {:?}", &**id), error)
+        })?;
+        sandbox.pid.set(pid);
+        Ok(())
+    }
+
+    async fn undo_start(&self, ctx: &Ctx, sandbox: &Sandbox, started: &Started) {
+        let Inner { client, node, .. } = &*self.0;
+        // Upstream logs what goes wrong here and goes on.
+        if started.task {
+            self.kill_and_delete_task(ctx, &sandbox.id).await;
+        }
+        if started.files {
+            node.unmount(ctx, &shm(&sandbox.id));
+        }
+        if started.container {
+            let _ = client.delete_container(ctx, &sandbox.id).await;
+        }
+        self.remove_sandbox_dirs(ctx, &sandbox.id);
+    }
+
+    /// `task.Delete` with `WithProcessKill`.
+    pub(super) async fn kill_and_delete_task(&self, ctx: &Ctx, id: &Rc<str>) {
+        // The process may be gone already, and then so may be the task.
+        let _ = self.0.client.kill_task(ctx, id, SIGKILL).await;
+        let _ = self.0.client.delete_task(ctx, id).await;
+    }
+
+    pub(super) fn remove_sandbox_dirs(&self, ctx: &Ctx, id: &str) {
+        self.0.node.remove_dir_all(ctx, &sandbox_dir(STATE, id));
+        self.0.node.remove_dir_all(ctx, &sandbox_dir(ROOT, id));
+    }
+
+    /// Models: `podsandbox/sandbox_run_linux.go` `sandboxContainerSpec`.
+    fn sandbox_container_spec(&self, sandbox: &Sandbox, config: &PodSandboxConfig) -> Spec {
+        let id = &sandbox.id;
+        let options = namespace_options(config);
+        let mut namespaces = Vec::with_capacity(5);
+        if let Some(network) = &sandbox.network {
+            namespaces.push((NamespaceKind::Net, NamespaceRequest::Path(network.path.clone())));
+            namespaces.push((NamespaceKind::Uts, NamespaceRequest::New));
+        }
+        if options.ipc() != NamespaceMode::Node {
+            namespaces.push((NamespaceKind::Ipc, NamespaceRequest::New));
+        }
+        if options.pid() != NamespaceMode::Node {
+            namespaces.push((NamespaceKind::Pid, NamespaceRequest::New));
+        }
+        namespaces.push((NamespaceKind::Mnt, NamespaceRequest::New));
+        let shm: Rc<str> = if sandbox.host_ipc { "/dev/shm".into() } else { shm(id).into() };
+        Spec {
+            args: vec!["/pause".into()],
+            hostname: if sandbox.network.is_some() {
+                config.hostname.as_str().into()
+            } else {
+                "".into()
+            },
+            namespaces,
+            cgroups_path: cgroups_path(config, id),
+            mounts: vec![
+                Bind { destination: "/dev/shm".into(), source: shm, readonly: false },
+                Bind {
+                    destination: "/etc/resolv.conf".into(),
+                    source: resolv_conf(id).into(),
+                    readonly: true,
+                },
+            ],
+            readonly_rootfs: true,
+            annotations: vec![
+                ("io.kubernetes.cri.container-type", "sandbox".into()),
+                ("io.kubernetes.cri.sandbox-id", id.clone()),
+                ("io.kubernetes.cri.sandbox-name", sandbox.pod_name.clone()),
+                ("io.kubernetes.cri.sandbox-uid", sandbox.pod_uid.clone()),
+            ],
+            ..Spec::default()
+        }
+    }
+
+    /// The files that every container of the pod will see.
+    ///
+    /// Models: `podsandbox/sandbox_run_linux.go` `setupSandboxFiles`.
+    fn setup_sandbox_files(&self, ctx: &Ctx, sandbox: &Sandbox, config: &PodSandboxConfig) {
+        let Inner { node, .. } = &*self.0;
+        let id = &sandbox.id;
+        let hostname =
+            if config.hostname.is_empty() { node.name() } else { config.hostname.as_str() };
+        node.write_file(ctx, &hostname_file(id), &format!("{hostname}\n"));
+        node.copy_file(ctx, "/etc/hosts", &hosts(id));
+        match &config.dns_config {
+            Some(dns) => node.write_file(ctx, &resolv_conf(id), &resolv_conf_text(dns)),
+            None => {
+                node.copy_file(ctx, "/etc/resolv.conf", &resolv_conf(id));
+            }
+        }
+        if !sandbox.host_ipc {
+            node.mount(
+                ctx,
+                Mount {
+                    target: shm(id).into(),
+                    source: "shm".into(),
+                    fs_type: "tmpfs".into(),
+                    options: "mode=1777,size=67108864".into(),
+                },
+            );
+        }
+    }
+}
+
+fn new_sandbox(
+    ctx: &Ctx,
+    id: &Rc<str>,
+    unique: &Rc<str>,
+    metadata: &PodSandboxMetadata,
+    config: &PodSandboxConfig,
+    handler: &str,
+) -> Sandbox {
+    let options = namespace_options(config);
+    let pod_name: Rc<str> = metadata.name.as_str().into();
+    let pod_uid: Rc<str> = metadata.uid.as_str().into();
+    let network = (options.network() != NamespaceMode::Node).then(|| {
+        let path: Rc<str> =
+            format!("/var/run/netns/cni-{}", ctx.sim().random_uuid("containerd/netns")).into();
+        let request = CniRequest {
+            container_id: id.clone(),
+            netns: path.clone(),
+            args: vec![
+                ("IgnoreUnknown", "1".into()),
+                ("K8S_POD_NAMESPACE", metadata.namespace.as_str().into()),
+                ("K8S_POD_NAME", pod_name.clone()),
+                ("K8S_POD_INFRA_CONTAINER_ID", id.clone()),
+                ("K8S_POD_UID", pod_uid.clone()),
+            ],
+            capabilities: capabilities(config),
+        };
+        Network {
+            path,
+            request: RefCell::new(Rc::new(request)),
+            namespace: Cell::new(None),
+            ip: RefCell::new("".into()),
+            set_up: Cell::new(false),
+        }
+    });
+    let created_at = ctx.now().unix_nanos();
+    let status = PodSandboxStatus {
+        metadata: Some(metadata.clone()),
+        created_at,
+        linux: Some(LinuxPodSandboxStatus {
+            namespaces: Some(cri::Namespace {
+                options: config
+                    .linux
+                    .as_ref()
+                    .and_then(|linux| linux.security_context.as_ref())
+                    .and_then(|context| context.namespace_options.clone()),
+            }),
+        }),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        runtime_handler: handler.to_owned(),
+        ..PodSandboxStatus::default()
+    };
+    Sandbox {
+        id: id.clone(),
+        name: unique.clone(),
+        pod_name,
+        pod_uid,
+        attempt: metadata.attempt,
+        kept: Kept::new(&status),
+        host_ipc: options.ipc() == NamespaceMode::Node,
+        created_at,
+        state: Cell::new(SandboxState::Unknown),
+        pid: Cell::new(0),
+        network,
+        containers: RefCell::default(),
+        stopped: Signal::default(),
+    }
+}
+
+/// The namespace options of a sandbox; where there are none, every mode is the default, `POD`.
+fn namespace_options(config: &PodSandboxConfig) -> cri::NamespaceOption {
+    let linux = config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.as_ref());
+    context.and_then(|context| context.namespace_options.clone()).unwrap_or_default()
+}
+
+/// What the network plugins may want to know besides names (`cniNamespaceOpts`).
+fn capabilities(config: &PodSandboxConfig) -> Vec<(&'static str, Rc<str>)> {
+    let mut capabilities = Vec::new();
+    let ports: Vec<_> = config.port_mappings.iter().filter(|port| port.host_port > 0).collect();
+    if !ports.is_empty() {
+        let list = Json::object().objects(
+            "",
+            ports.iter().map(|port| {
+                let protocol = match port.protocol() {
+                    cri::Protocol::Tcp => "tcp",
+                    cri::Protocol::Udp => "udp",
+                    cri::Protocol::Sctp => "sctp",
+                };
+                Json::object()
+                    .num("hostPort", port.host_port)
+                    .num("containerPort", port.container_port)
+                    .str("protocol", protocol)
+                    .str("hostIP", &port.host_ip)
+            }),
+        );
+        // The array alone: what stands between `{"":` and `}`.
+        let text = list.text();
+        capabilities.push(("portMappings", text[4..text.len() - 1].into()));
+    }
+    capabilities
+}
+
+/// Models: `internal/cri/util` `GetCgroupsPath`: below a slice, in systemd's form.
+pub(super) fn cgroups_path(config: &PodSandboxConfig, id: &str) -> Rc<str> {
+    let parent = config.linux.as_ref().map_or("", |linux| linux.cgroup_parent.as_str());
+    let base = parent.rsplit('/').next().unwrap_or(parent);
+    if base.ends_with(".slice") {
+        return format!("{base}:cri-containerd:{id}").into();
+    }
+    match parent.trim_matches('/') {
+        "" => format!("/k8s.io/{id}").into(),
+        parent => format!("/{parent}/{id}").into(),
+    }
+}
+
+/// Models: `podsandbox/sandbox_run_linux.go` `parseDNSOptions`.
+fn resolv_conf_text(dns: &DnsConfig) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    if !dns.searches.is_empty() {
+        let _ = writeln!(text, "search {}", dns.searches.join(" "));
+    }
+    for server in &dns.servers {
+        let _ = writeln!(text, "nameserver {server}");
+    }
+    if !dns.options.is_empty() {
+        let _ = writeln!(text, "options {}", dns.options.join(" "));
+    }
+    text
+}
+
+fn sandbox_dir(root: &str, id: &str) -> String {
+    format!("{root}/sandboxes/{id}")
+}
+
+pub(super) fn hostname_file(id: &str) -> String {
+    format!("{ROOT}/sandboxes/{id}/hostname")
+}
+
+pub(super) fn hosts(id: &str) -> String {
+    format!("{ROOT}/sandboxes/{id}/hosts")
+}
+
+pub(super) fn resolv_conf(id: &str) -> String {
+    format!("{ROOT}/sandboxes/{id}/resolv.conf")
+}
+
+pub(super) fn shm(id: &str) -> String {
+    format!("{STATE}/sandboxes/{id}/shm")
+}

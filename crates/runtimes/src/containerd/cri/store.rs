@@ -1,0 +1,265 @@
+//! What the plugin keeps in memory about sandboxes and containers.
+
+use crate::cni::CniRequest;
+use cri::{ContainerStatus, Message, PodSandboxStatus, Status};
+use sim::Signal;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::ops::Bound;
+use std::rc::Rc;
+use trace::{ContainerView, Exit, SandboxView};
+
+/// A message in its encoded form, which is several times smaller than the message itself. Making
+/// the message out of it costs about as much as a copy would.
+pub(super) struct Kept<M> {
+    bytes: Box<[u8]>,
+    message: PhantomData<M>,
+}
+
+impl<M: Message + Default> Kept<M> {
+    pub(super) fn new(message: &M) -> Self {
+        Self { bytes: message.encode_to_vec().into(), message: PhantomData }
+    }
+
+    pub(super) fn get(&self) -> M {
+        // The bytes are those of a message of this type.
+        M::decode(&*self.bytes).unwrap_or_default()
+    }
+}
+
+/// Where a sandbox stands.
+///
+/// Models: containerd v2.3.4 `internal/cri/store/sandbox/status.go` `State`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SandboxState {
+    /// Being set up, or impossible to clean up.
+    Unknown,
+    /// Its process runs.
+    Ready,
+    /// Its process has ended.
+    NotReady,
+}
+
+/// A pod sandbox.
+pub(super) struct Sandbox {
+    pub(super) id: Rc<str>,
+    /// `POD_NAMESPACE_UID_ATTEMPT`, which only one sandbox can have.
+    pub(super) name: Rc<str>,
+    pub(super) pod_name: Rc<str>,
+    pub(super) pod_uid: Rc<str>,
+    pub(super) attempt: u32,
+    /// Metadata, labels, annotations, namespace options and handler, as the status gives them.
+    pub(super) kept: Kept<PodSandboxStatus>,
+    pub(super) host_ipc: bool,
+    pub(super) created_at: i64,
+    pub(super) state: Cell<SandboxState>,
+    pub(super) pid: Cell<u32>,
+    /// None on the host's network.
+    pub(super) network: Option<Network>,
+    pub(super) containers: RefCell<Vec<Rc<str>>>,
+    pub(super) stopped: Signal,
+}
+
+/// A sandbox's network.
+pub(super) struct Network {
+    /// The file that the namespace is bound to.
+    pub(super) path: Rc<str>,
+    /// What the CNI plugins are asked about; without the path once the file is gone.
+    pub(super) request: RefCell<Rc<CniRequest>>,
+    /// The namespace; none once it is removed.
+    pub(super) namespace: Cell<Option<u32>>,
+    pub(super) ip: RefCell<Rc<str>>,
+    /// Whether the plugins have set the network up.
+    pub(super) set_up: Cell<bool>,
+}
+
+impl Sandbox {
+    pub(super) fn is_ready(&self) -> bool {
+        self.state.get() == SandboxState::Ready
+    }
+
+    /// The address; empty on the host's network and once the namespace is gone.
+    pub(super) fn ip(&self) -> Rc<str> {
+        match &self.network {
+            Some(network) if network.namespace.get().is_some() => network.ip.borrow().clone(),
+            _ => "".into(),
+        }
+    }
+
+    pub(super) fn view(&self) -> Rc<SandboxView> {
+        Rc::new(SandboxView {
+            id: self.id.clone(),
+            pod_uid: self.pod_uid.clone(),
+            attempt: self.attempt,
+            ready: self.is_ready(),
+            ip: self.ip(),
+            pid: self.pid.get(),
+        })
+    }
+}
+
+/// A container.
+pub(super) struct Container {
+    pub(super) id: Rc<str>,
+    /// `CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, which only one container can have.
+    pub(super) name: Rc<str>,
+    pub(super) sandbox: Rc<Sandbox>,
+    pub(super) container_name: Rc<str>,
+    pub(super) attempt: u32,
+    pub(super) image: Rc<str>,
+    pub(super) image_id: Rc<str>,
+    pub(super) log_path: Rc<str>,
+    pub(super) stop_signal: i32,
+    /// The process whose PID namespace it wants to join, for an ephemeral container.
+    pub(super) target: Option<Rc<str>>,
+    /// Metadata, image, labels, annotations, mounts and resources, as the status gives them.
+    pub(super) kept: RefCell<Kept<ContainerStatus>>,
+    pub(super) status: RefCell<ContainerState>,
+    /// How it ended, if it did before StartContainer had returned.
+    pub(super) early_exit: Cell<Option<Exit>>,
+    /// Whether it was sent its stop signal: that happens only once.
+    pub(super) stop_signalled: Cell<bool>,
+    pub(super) stopped: Signal,
+}
+
+/// What changes about a container. Times are in nanoseconds since 1970; 0 is never.
+///
+/// Models: containerd v2.3.4 `internal/cri/store/container/status.go` `Status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ContainerState {
+    pub(super) pid: u32,
+    pub(super) created_at: i64,
+    pub(super) started_at: i64,
+    pub(super) finished_at: i64,
+    pub(super) exit_code: i32,
+    pub(super) reason: &'static str,
+    pub(super) message: Rc<str>,
+    pub(super) starting: bool,
+    pub(super) removing: bool,
+    pub(super) unknown: bool,
+}
+
+impl ContainerState {
+    /// The state as CRI has it.
+    pub(super) const fn state(&self) -> cri::ContainerState {
+        if self.unknown {
+            cri::ContainerState::ContainerUnknown
+        } else if self.finished_at != 0 {
+            cri::ContainerState::ContainerExited
+        } else if self.started_at != 0 {
+            cri::ContainerState::ContainerRunning
+        } else {
+            cri::ContainerState::ContainerCreated
+        }
+    }
+
+    /// The reason, which follows from the exit code where nothing else gave one.
+    pub(super) fn reason(&self) -> &'static str {
+        match (self.state(), self.reason) {
+            (cri::ContainerState::ContainerExited, "") if self.exit_code == 0 => "Completed",
+            (cri::ContainerState::ContainerExited, "") => "Error",
+            (_, reason) => reason,
+        }
+    }
+}
+
+impl Container {
+    pub(super) fn state(&self) -> cri::ContainerState {
+        self.status.borrow().state()
+    }
+
+    pub(super) fn view(&self) -> Rc<ContainerView> {
+        let status = self.status.borrow();
+        let (state, exit_code) = match status.state() {
+            cri::ContainerState::ContainerCreated => (trace::ContainerState::Created, None),
+            cri::ContainerState::ContainerRunning => (trace::ContainerState::Running, None),
+            cri::ContainerState::ContainerExited => {
+                (trace::ContainerState::Exited, Some(status.exit_code))
+            }
+            cri::ContainerState::ContainerUnknown => (trace::ContainerState::Unknown, None),
+        };
+        Rc::new(ContainerView {
+            id: self.id.clone(),
+            sandbox_id: self.sandbox.id.clone(),
+            pod_uid: self.sandbox.pod_uid.clone(),
+            name: self.container_name.clone(),
+            attempt: self.attempt,
+            state,
+            image: self.image.clone(),
+            pid: status.pid,
+            exit_code,
+            reason: status.reason().into(),
+        })
+    }
+}
+
+/// Objects by id. The beginning of an id will do, where only one object's id has it.
+///
+/// Models: containerd v2.3.4 `internal/truncindex`.
+pub(super) struct Store<T>(RefCell<BTreeMap<Rc<str>, Rc<T>>>);
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> Store<T> {
+    /// # Errors
+    /// No such object (`NotFound`); nothing given, or a beginning that several ids have
+    /// (`Unknown`).
+    pub(super) fn get(&self, id: &str) -> Result<Rc<T>, Status> {
+        let objects = self.0.borrow();
+        if let Some(object) = objects.get(id) {
+            return Ok(object.clone());
+        }
+        if id.is_empty() {
+            return Err(Status::unknown("prefix can't be empty"));
+        }
+        let from = (Bound::Included(id), Bound::Unbounded);
+        let mut found =
+            objects.range::<str, _>(from).take_while(|(other, _)| other.starts_with(id));
+        match (found.next(), found.next()) {
+            (Some((_, object)), None) => Ok(object.clone()),
+            (None, _) => Err(Status::not_found("not found")),
+            _ => Err(Status::unknown(format!("multiple IDs found with provided prefix: {id}"))),
+        }
+    }
+
+    pub(super) fn insert(&self, id: &Rc<str>, object: &Rc<T>) {
+        self.0.borrow_mut().insert(id.clone(), object.clone());
+    }
+
+    pub(super) fn remove(&self, id: &str) -> bool {
+        self.0.borrow_mut().remove(id).is_some()
+    }
+
+    /// All of them, by id.
+    pub(super) fn list(&self) -> Vec<Rc<T>> {
+        self.0.borrow().values().cloned().collect()
+    }
+}
+
+/// Names and the ids of those who have them.
+///
+/// Models: containerd v2.3.4 `internal/registrar`.
+#[derive(Default)]
+pub(super) struct Names(RefCell<BTreeMap<Rc<str>, Rc<str>>>);
+
+impl Names {
+    /// # Errors
+    /// A name that somebody else has.
+    pub(super) fn reserve(&self, name: &Rc<str>, id: &Rc<str>) -> Result<(), String> {
+        let mut names = self.0.borrow_mut();
+        if let Some(other) = names.get(name) {
+            return Err(format!("name {:?} is reserved for {:?}", &**name, &**other));
+        }
+        names.insert(name.clone(), id.clone());
+        Ok(())
+    }
+
+    pub(super) fn release(&self, name: &str) {
+        self.0.borrow_mut().remove(name);
+    }
+}
