@@ -1,0 +1,121 @@
+//! Removes what nobody needs any more.
+//!
+//! Upstream: `pkg/kubelet/kuberuntime/kuberuntime_gc.go`.
+
+use super::labels;
+use crate::kubelet::{Inner, Uid};
+use cri::{
+    Container, ContainerState, ListContainersRequest, ListPodSandboxRequest, PodSandboxState,
+    RemovePodSandboxRequest, StopPodSandboxRequest,
+};
+use sim::{Ctx, Hop};
+use std::collections::{BTreeMap, BTreeSet};
+use trace::{Component, Level, Payload, Protocol};
+
+/// Dead containers that are kept of each name of a pod.
+const MAX_PER_POD_CONTAINER: usize = 1;
+
+fn uid_of(labels: &BTreeMap<String, String>) -> &str {
+    labels.get(labels::POD_UID).map_or("", String::as_str)
+}
+
+impl Inner {
+    /// Removes dead containers, then sandboxes without containers, then logs.
+    pub(crate) async fn garbage_collect(&self) {
+        let ctx = self.sim.ctx();
+        let hop = Hop::new(
+            Component::Kubelet,
+            Component::GarbageCollector,
+            Protocol::Function,
+            "GarbageCollect",
+        )
+        .level(Level::Hops)
+        .source(self.source("pkg/kubelet/kuberuntime/kuberuntime_gc.go GarbageCollect"));
+        // What fails is tried again in a minute.
+        let _ = ctx
+            .call_answering(
+                hop,
+                |()| Payload::None,
+                async |ctx| {
+                    self.evict_containers(&ctx).await?;
+                    self.evict_sandboxes(&ctx).await
+                },
+            )
+            .await;
+        self.evict_pod_logs_directories();
+    }
+
+    fn gc_ctx(&self, ctx: &Ctx, uid: &str) -> Ctx {
+        match self.api_server.get(uid) {
+            Some(known) => ctx.about_pod(known.reference),
+            None => ctx.clone(),
+        }
+    }
+
+    async fn evict_containers(&self, ctx: &Ctx) -> Result<(), cri::Status> {
+        let all = self.cri.call(ctx, ListContainersRequest { filter: None }).await?.containers;
+        let mut units: BTreeMap<(String, String), Vec<Container>> = BTreeMap::new();
+        for container in all {
+            if container.state() == ContainerState::ContainerRunning || container.metadata.is_none()
+            {
+                continue;
+            }
+            let name = container.metadata.as_ref().map(|it| it.name.clone()).unwrap_or_default();
+            let key = (uid_of(&container.labels).to_owned(), name);
+            units.entry(key).or_default().push(container);
+        }
+        for ((uid, _), mut unit) in units {
+            let keep =
+                if self.should_pod_content_be_removed(&uid) { 0 } else { MAX_PER_POD_CONTAINER };
+            unit.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+            let ctx = self.gc_ctx(ctx, &uid);
+            // The oldest first.
+            for container in unit.iter().skip(keep).rev() {
+                let _ = self.remove_container(&ctx, &container.id, false).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn evict_sandboxes(&self, ctx: &Ctx) -> Result<(), cri::Status> {
+        let containers =
+            self.cri.call(ctx, ListContainersRequest { filter: None }).await?.containers;
+        let sandboxes = self.cri.call(ctx, ListPodSandboxRequest { filter: None }).await?.items;
+        let used: BTreeSet<&str> = containers.iter().map(|it| it.pod_sandbox_id.as_str()).collect();
+        let mut by_pod: BTreeMap<Uid, Vec<&cri::PodSandbox>> = BTreeMap::new();
+        for sandbox in &sandboxes {
+            by_pod.entry(uid_of(&sandbox.labels).into()).or_default().push(sandbox);
+        }
+        for (uid, mut of_pod) in by_pod {
+            let keep = usize::from(!self.should_pod_content_be_removed(&uid));
+            of_pod.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+            let ctx = self.gc_ctx(ctx, &uid);
+            for sandbox in of_pod.into_iter().skip(keep).rev() {
+                let active = sandbox.state() == PodSandboxState::SandboxReady
+                    || used.contains(sandbox.id.as_str());
+                if !active {
+                    self.remove_sandbox(&ctx, &sandbox.id).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_sandbox(&self, ctx: &Ctx, id: &str) {
+        let request = StopPodSandboxRequest { pod_sandbox_id: id.to_owned() };
+        if self.cri.call(ctx, request).await.is_ok() {
+            let request = RemovePodSandboxRequest { pod_sandbox_id: id.to_owned() };
+            let _ = self.cri.call(ctx, request).await;
+        }
+    }
+
+    fn evict_pod_logs_directories(&self) {
+        let directory = self.config.pod_logs_directory.clone();
+        for name in self.host.list(&directory) {
+            let uid = name.rsplit('_').next().unwrap_or_default();
+            if self.should_pod_content_be_removed(uid) {
+                self.host.remove(&format!("{directory}/{name}"));
+            }
+        }
+    }
+}

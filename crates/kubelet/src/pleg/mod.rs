@@ -1,0 +1,4 @@
+//! The pod lifecycle event generator.
+
+mod generic;
+pub(crate) use generic::{Pleg, ips_of};
