@@ -329,18 +329,16 @@ impl Inner {
         keep_logs: bool,
     ) -> Result<(), cri::Status> {
         if !keep_logs {
-            self.remove_container_log(ctx, id).await;
+            self.remove_container_log(ctx, id).await?;
         }
         let request = RemoveContainerRequest { container_id: id.to_owned() };
         self.cri.call(ctx, request).await.map(|_| ())
     }
 
-    async fn remove_container_log(&self, ctx: &Ctx, id: &str) {
+    async fn remove_container_log(&self, ctx: &Ctx, id: &str) -> Result<(), cri::Status> {
         let request = ContainerStatusRequest { container_id: id.to_owned(), verbose: false };
-        if let Ok(response) = self.cri.call(ctx, request).await
-            && let Some(status) = response.status
-            && !status.log_path.is_empty()
-        {
+        let status = self.cri.call(ctx, request).await?.status.unwrap_or_default();
+        if !status.log_path.is_empty() {
             self.host.remove(&status.log_path);
             let label = |name: &str| status.labels.get(name).map_or("", String::as_str);
             let link = format!(
@@ -351,6 +349,7 @@ impl Inner {
             );
             self.host.remove(&link);
         }
+        Ok(())
     }
 
     /// Runs a hook of a container.

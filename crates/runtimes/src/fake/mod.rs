@@ -313,7 +313,10 @@ impl Inner {
                 && let Some((sandboxes, _)) = state.of_pod.get_mut(&sandbox.uid)
             {
                 sandboxes.retain(|&other| other != number);
-                let empty = state.of_pod.get(&sandbox.uid).is_some_and(|(a, b)| a.is_empty() && b.is_empty());
+                let empty = state
+                    .of_pod
+                    .get(&sandbox.uid)
+                    .is_some_and(|(a, b)| a.is_empty() && b.is_empty());
                 if empty {
                     state.of_pod.remove(&sandbox.uid);
                 }

@@ -285,10 +285,7 @@ impl RuntimeService<Ctx> for Service {
         let state = self.state.borrow();
         let sandbox = number(id, "sb-").and_then(|number| state.sandboxes.get(&number));
         let status = sandbox.ok_or_else(|| sandbox_not_found(id))?.status();
-        Ok(PodSandboxStatusResponse {
-            status: Some(status),
-            ..PodSandboxStatusResponse::default()
-        })
+        Ok(PodSandboxStatusResponse { status: Some(status), ..PodSandboxStatusResponse::default() })
     }
 
     async fn list_pod_sandbox(

@@ -1,0 +1,3 @@
+//! The library behind the native program.
+
+pub mod golden;
