@@ -96,40 +96,52 @@ impl Ctx {
     }
 
     /// Asks another component: records the call, applies a fault, spends the hop's latency, runs
-    /// `callee`, and records how it went. If this future is dropped before its end, the call is
-    /// recorded as cancelled.
+    /// `callee`, and records how it went. The call begins at once, so the future should be awaited
+    /// at once; if it is dropped before its end, the call is recorded as cancelled.
     ///
     /// # Errors
     /// Those of the callee, and injected ones.
-    pub async fn call<T: Answer, E: Failure>(
+    pub fn call<T: Answer, E: Failure>(
         &self,
         hop: Hop,
         callee: impl AsyncFnOnce(Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.call_answering(hop, T::payload, callee).await
+    ) -> impl Future<Output = Result<T, E>> {
+        self.call_answering(hop, T::payload, callee)
     }
 
     /// Like [`Ctx::call`], with a function that says what the answer looks like in the trace.
     ///
     /// # Errors
     /// Those of the callee, and injected ones.
-    pub async fn call_answering<T, E: Failure>(
+    pub fn call_answering<T, E: Failure>(
         &self,
         hop: Hop,
         answer: impl FnOnce(&T) -> Payload,
         callee: impl AsyncFnOnce(Self) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> impl Future<Output = Result<T, E>> {
+        // What the hop is made of is not kept while the call is open: calls nest deeply.
         let verdict = self.sim.judge(&hop.op, hop.to, self.subject);
         let id = self.begin(&hop);
         let open = OpenCall { ctx: self, call: id };
         let takes = hop.takes + verdict.delay;
+        self.answered(open, takes, verdict, answer, callee)
+    }
+
+    async fn answered<T, E: Failure>(
+        &self,
+        open: OpenCall<'_>,
+        takes: Duration,
+        verdict: Verdict,
+        answer: impl FnOnce(&T) -> Payload,
+        callee: impl AsyncFnOnce(Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         if !takes.is_zero() {
             self.sleep(takes).await;
         }
         let result = match verdict.error {
             Some(error) if !verdict.after => Err(E::injected(error)),
             error => {
-                let inside = Self { call: Some(id), cause: None, ..self.clone() };
+                let inside = Self { call: Some(open.call), cause: None, ..self.clone() };
                 let result = callee(inside).await;
                 error.map_or(result, |error| Err(E::injected(error)))
             }
