@@ -28,9 +28,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Exit, Payload, Protocol};
 
-/// Starting a plugin.
-const FORK_EXEC: Duration = Duration::from_millis(1);
-/// Making a pair of virtual interfaces, an address, routes.
+/// Starting a plugin; making a pair of virtual interfaces, an address, routes.
 const ATTACH: Duration = Duration::from_millis(30);
 /// Taking them away.
 const DETACH: Duration = Duration::from_millis(12);
@@ -286,7 +284,6 @@ impl Cni {
         let op = if command == "ADD" { "CNI ADD" } else { "CNI DEL" };
         let hop = Hop::new(options.caller, Component::Cni, Protocol::Cni, op)
             .source(options.source)
-            .takes(FORK_EXEC)
             .request(move || Payload::Exec {
                 argv: vec![binary.clone()],
                 env: environment(command, &request, interface, &bin_dir),
@@ -429,7 +426,6 @@ impl Cni {
         let (network, index) = (run.network.clone(), run.index);
         Hop::new(Component::Cni, Component::Cni, Protocol::Exec, op)
             .source("cni-plugins@v1.9.0 plugins/ipam/host-local/main.go")
-            .takes(FORK_EXEC)
             .request(move || Payload::Exec {
                 argv: vec![format!("{bin_dir}/host-local")],
                 env: environment(command, &request, interface, &bin_dir),

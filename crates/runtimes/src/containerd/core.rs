@@ -16,8 +16,9 @@ use trace::{Component, Exit, Mount, Payload, Protocol};
 
 /// A gRPC call on a unix socket, one way and back.
 const GRPC: Duration = Duration::from_millis(1);
-/// Writing to the metadata database (bbolt, with `fsync`).
-pub(super) const DATABASE: Duration = Duration::from_micros(400);
+/// Writing a container, a snapshot or an image to the metadata database (bbolt, with `fsync`).
+/// What is written about leases and sandboxes counts as part of that.
+pub(super) const DATABASE: Duration = Duration::from_millis(1);
 /// Where the overlay snapshotter keeps its directories.
 const SNAPSHOTS: &str = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots";
 /// Where bundles are.
@@ -53,7 +54,7 @@ struct Container {
     program: Program,
     rootfs: Rootfs,
     /// The number of its snapshot's directory.
-    snapshot: u32,
+    snapshot: Cell<u32>,
 }
 
 /// Where a container's root file system comes from.
@@ -222,16 +223,25 @@ impl Client {
     ///
     /// # Errors
     /// An id that is taken (`AlreadyExists`), and injected ones.
-    pub async fn create_container(&self, ctx: &Ctx, new: ContainerSpec) -> Result<(), SimError> {
-        let id = new.id.clone();
-        let snapshot = match new.rootfs {
-            Rootfs::Snapshot => Some(self.prepare_snapshot(ctx, &id, &new.image).await?),
-            Rootfs::Directory(_) => None,
-        };
-        let spec = Rc::new(new.spec);
-        let (shown, spec_shown, image, labels) =
-            (id.clone(), spec.clone(), new.image.clone(), new.labels);
-        let has_snapshot = snapshot.is_some();
+    pub fn create_container(
+        &self,
+        ctx: &Ctx,
+        new: ContainerSpec,
+    ) -> impl Future<Output = Result<(), SimError>> {
+        // What the container is made from is taken apart before the future exists, which would
+        // carry it along.
+        let ContainerSpec { id, image, labels, spec, rootfs, program, shim_group, in_sandbox } =
+            new;
+        let container = Rc::new(Container {
+            shim_group,
+            in_sandbox,
+            spec: Rc::new(spec),
+            program,
+            rootfs,
+            snapshot: Cell::new(0),
+        });
+        let has_snapshot = container.rootfs == Rootfs::Snapshot;
+        let (shown, spec, shown_image) = (id.clone(), container.spec.clone(), image.clone());
         let hop = self
             .hop(
                 "Containers.Create",
@@ -244,10 +254,10 @@ impl Client {
                     .fold(Json::object(), |object, (name, value)| object.str(name, value));
                 let container = Json::object()
                     .str("id", &shown)
-                    .str_if("image", &image)
+                    .str_if("image", &shown_image)
                     .object_in("labels", labels)
                     .object_in("runtime", Json::object().str("name", "io.containerd.runc.v2"))
-                    .object_in("spec", spec_shown.object());
+                    .object_in("spec", spec.object());
                 let container = if has_snapshot {
                     container.str("snapshotter", "overlayfs").str("snapshot_key", &shown)
                 } else {
@@ -255,14 +265,21 @@ impl Client {
                 };
                 Json::object().object_in("container", container).payload()
             });
-        let container = Container {
-            shim_group: new.shim_group,
-            in_sandbox: new.in_sandbox,
-            spec,
-            program: new.program,
-            rootfs: new.rootfs,
-            snapshot: snapshot.unwrap_or_default(),
-        };
+        self.write_container(ctx, id, image, container, hop)
+    }
+
+    async fn write_container(
+        &self,
+        ctx: &Ctx,
+        id: Rc<str>,
+        image: Rc<str>,
+        container: Rc<Container>,
+        hop: Hop,
+    ) -> Result<(), SimError> {
+        let has_snapshot = container.rootfs == Rootfs::Snapshot;
+        if has_snapshot {
+            container.snapshot.set(self.prepare_snapshot(ctx, &id, &image).await?);
+        }
         let created = ctx
             .call(hop, async |_| {
                 let mut containers = self.objects.containers.borrow_mut();
@@ -270,13 +287,13 @@ impl Client {
                     let message = format!("container {:?}: already exists", &*id);
                     return Err(SimError::new("AlreadyExists", message));
                 }
-                containers.insert(id.clone(), Rc::new(container));
+                containers.insert(id.clone(), container.clone());
                 Ok(())
             })
             .await;
-        if let (Err(_), Some(snapshot)) = (&created, snapshot) {
+        if created.is_err() && has_snapshot {
             // The client gives the snapshot up; upstream it is left to the garbage collector.
-            self.remove_snapshot_directory(ctx, snapshot);
+            self.remove_snapshot_directory(ctx, container.snapshot.get());
         }
         created
     }
@@ -337,7 +354,7 @@ impl Client {
             let source = "containerd@v2.3.4 plugins/snapshots/overlay/overlay.go Remove";
             let hop = self.hop_for("Snapshots.Remove", source, id).takes(DATABASE);
             ctx.call::<(), SimError>(hop, async |ctx| {
-                self.remove_snapshot_directory(&ctx, container.snapshot);
+                self.remove_snapshot_directory(&ctx, container.snapshot.get());
                 Ok(())
             })
             .await?;
@@ -429,7 +446,7 @@ impl Client {
             Rootfs::Directory(path) => (path.clone(), None),
             Rootfs::Snapshot => {
                 let rootfs: Rc<str> = format!("{bundle}/rootfs").into();
-                let directory = format!("{SNAPSHOTS}/{}", container.snapshot);
+                let directory = format!("{SNAPSHOTS}/{}", container.snapshot.get());
                 let mount = Mount {
                     target: rootfs.clone(),
                     source: "overlay".into(),
@@ -644,7 +661,7 @@ impl Client {
     /// An id that is taken (`AlreadyExists`), and injected ones.
     pub async fn create_lease(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
         let source = "containerd@v2.3.4 plugins/services/leases/local.go Create";
-        let hop = self.hop_for("Leases.Create", source, id).takes(DATABASE);
+        let hop = self.hop_for("Leases.Create", source, id);
         ctx.call(hop, async |_| insert_new(&self.objects.leases, id, "lease")).await
     }
 
@@ -654,7 +671,7 @@ impl Client {
     /// No such lease (`NotFound`), and injected ones.
     pub async fn delete_lease(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
         let source = "containerd@v2.3.4 plugins/services/leases/local.go Delete";
-        let hop = self.hop_for("Leases.Delete", source, id).takes(DATABASE);
+        let hop = self.hop_for("Leases.Delete", source, id);
         ctx.call(hop, async |_| remove_old(&self.objects.leases, id, "lease")).await
     }
 
@@ -664,7 +681,7 @@ impl Client {
     /// An id that is taken (`AlreadyExists`), and injected ones.
     pub async fn create_sandbox(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
         let source = "containerd@v2.3.4 core/metadata/sandbox.go Create";
-        let hop = self.hop_for("Sandboxes.Create", source, id).takes(DATABASE);
+        let hop = self.hop_for("Sandboxes.Create", source, id);
         ctx.call(hop, async |_| insert_new(&self.objects.sandboxes, id, "sandbox")).await
     }
 
@@ -674,7 +691,7 @@ impl Client {
     /// No such sandbox (`NotFound`), and injected ones.
     pub async fn update_sandbox(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
         let source = "containerd@v2.3.4 core/metadata/sandbox.go Update";
-        let hop = self.hop_for("Sandboxes.Update", source, id).takes(DATABASE);
+        let hop = self.hop_for("Sandboxes.Update", source, id);
         ctx.call(hop, async |_| {
             if self.objects.sandboxes.borrow().contains(id) {
                 Ok(())
@@ -691,7 +708,7 @@ impl Client {
     /// No such sandbox (`NotFound`), and injected ones.
     pub async fn delete_sandbox(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
         let source = "containerd@v2.3.4 core/metadata/sandbox.go Delete";
-        let hop = self.hop_for("Sandboxes.Delete", source, id).takes(DATABASE);
+        let hop = self.hop_for("Sandboxes.Delete", source, id);
         ctx.call(hop, async |_| remove_old(&self.objects.sandboxes, id, "sandbox")).await
     }
 }

@@ -7,20 +7,18 @@ use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Exit, Mount, NamespaceKind, Payload, Protocol};
 
-/// Starting any program.
-const FORK_EXEC: Duration = Duration::from_millis(1);
-/// Namespaces, control group, mounts, and `runc init` up to the point where it waits.
-const CREATE: Duration = Duration::from_millis(24);
+/// Starting the program; namespaces, control group, mounts, and `runc init` up to the point where it waits.
+const CREATE: Duration = Duration::from_millis(25);
 /// Opening the FIFO that `runc init` waits on.
-const START: Duration = Duration::from_millis(9);
+const START: Duration = Duration::from_millis(10);
 /// Sending a signal.
-const KILL: Duration = Duration::from_millis(6);
+const KILL: Duration = Duration::from_millis(7);
 /// Removing the control group and the state.
-const DELETE: Duration = Duration::from_millis(9);
+const DELETE: Duration = Duration::from_millis(10);
 /// Joining a container's namespaces with another process.
-const EXEC: Duration = Duration::from_millis(19);
+const EXEC: Duration = Duration::from_millis(20);
 /// Writing to the control group.
-const UPDATE: Duration = Duration::from_millis(7);
+const UPDATE: Duration = Duration::from_millis(8);
 
 /// How a shim runs runc.
 #[derive(Clone)]
@@ -54,7 +52,6 @@ impl Runc {
         let shown = argv.clone();
         let hop = Hop::new(Component::ContainerdShim, Component::Runc, Protocol::Exec, op)
             .source(source)
-            .takes(FORK_EXEC)
             .request(move || command_line(namespace, &shown));
         ctx.call_answering(
             hop,

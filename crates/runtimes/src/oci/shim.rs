@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Exit, Mount, Payload, Protocol, Time};
 
-/// A ttrpc call on a unix socket, one way and back.
+/// A ttrpc call on a unix socket, one way and back. Calls that only look something up, and events,
+/// take a small part of that, which is not modelled: every wait costs a simulation time.
 const TTRPC: Duration = Duration::from_micros(500);
 /// Executing the shim's binary until it has printed its address.
 const SHIM_START: Duration = Duration::from_millis(28);
@@ -291,7 +292,6 @@ impl Shim {
     fn hop(op: &'static str) -> Hop {
         Hop::new(Component::Containerd, Component::ContainerdShim, Protocol::Ttrpc, op)
             .source("containerd@v2.3.4 cmd/containerd-shim-runc-v2/task/service.go")
-            .takes(TTRPC)
     }
 
     /// A call of the Task service that names a container and nothing else.
@@ -321,7 +321,7 @@ impl Shim {
     /// Those of runc, and injected ones.
     pub async fn create(self: &Rc<Self>, ctx: &Ctx, new: NewTask) -> Result<u32, SimError> {
         let (id, bundle, rootfs) = (new.id.clone(), new.bundle.clone(), new.rootfs_mount.clone());
-        let hop = Self::hop("Task.Create").request(move || {
+        let hop = Self::hop("Task.Create").takes(TTRPC).request(move || {
             let rootfs = rootfs.iter().map(|mount| {
                 Json::object()
                     .str("type", &mount.fs_type)
@@ -392,7 +392,7 @@ impl Shim {
     /// # Errors
     /// No such container, already started, those of runc, and injected ones.
     pub async fn start_task(self: &Rc<Self>, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
-        ctx.call(Self::hop_for("Task.Start", id), async |ctx| {
+        ctx.call(Self::hop_for("Task.Start", id).takes(TTRPC), async |ctx| {
             let task = self.task(id)?;
             if task.state.get() != State::Created {
                 return Err(SimError::new(
@@ -457,7 +457,7 @@ impl Shim {
         signal: i32,
     ) -> Result<(), SimError> {
         let (shown, exec_id) = (id.clone(), exec.to_owned());
-        let hop = Self::hop("Task.Kill").request(move || {
+        let hop = Self::hop("Task.Kill").takes(TTRPC).request(move || {
             Json::object()
                 .str("id", &shown)
                 .str_if("exec_id", &exec_id)
@@ -496,7 +496,7 @@ impl Shim {
         argv: Vec<Rc<str>>,
     ) -> Result<(), SimError> {
         let (shown, exec, words) = (id.clone(), exec_id.clone(), argv.clone());
-        let hop = Self::hop("Task.Exec").request(move || {
+        let hop = Self::hop("Task.Exec").takes(TTRPC).request(move || {
             Json::object()
                 .str("id", &shown)
                 .str("exec_id", &exec)
@@ -531,6 +531,7 @@ impl Shim {
     ) -> Result<u32, SimError> {
         let (shown, exec) = (id.clone(), exec_id.clone());
         let hop = Self::hop("Task.Start")
+            .takes(TTRPC)
             .request(move || Json::object().str("id", &shown).str("exec_id", &exec).payload());
         let answer = |pid: &u32| Json::object().num("pid", *pid).payload();
         ctx.call_answering(hop, answer, async |ctx| {
@@ -563,7 +564,7 @@ impl Shim {
         resources: Rc<str>,
     ) -> Result<(), SimError> {
         let shown = id.clone();
-        let hop = Self::hop("Task.Update").request(move || {
+        let hop = Self::hop("Task.Update").takes(TTRPC).request(move || {
             Json::object().str("id", &shown).raw("resources", &resources).payload()
         });
         ctx.call(hop, async |ctx| {
@@ -585,7 +586,7 @@ impl Shim {
         exec: &str,
     ) -> Result<Exit, SimError> {
         let (shown, exec_id) = (id.clone(), exec.to_owned());
-        let hop = Self::hop("Task.Delete").request(move || {
+        let hop = Self::hop("Task.Delete").takes(TTRPC).request(move || {
             Json::object().str("id", &shown).str_if("exec_id", &exec_id).payload()
         });
         let answer = |deleted: &(u32, Exit)| {
@@ -733,7 +734,6 @@ impl Shim {
                 event.kind.op(),
             )
             .source("containerd@v2.3.4 pkg/shim/publisher.go forwardRequest")
-            .takes(TTRPC)
             .request(move || shown.payload());
             let sent: Result<(), SimError> = ctx
                 .call(hop, async |ctx| {

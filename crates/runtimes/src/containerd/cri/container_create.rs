@@ -23,7 +23,7 @@ impl CriPlugin {
     pub(super) async fn do_create_container(
         &self,
         ctx: &Ctx,
-        request: CreateContainerRequest,
+        request: &CreateContainerRequest,
     ) -> Result<CreateContainerResponse, Status> {
         let Inner { client, sandboxes, container_names, .. } = &*self.0;
         let sandbox = sandboxes.get(&request.pod_sandbox_id).map_err(|error| {
@@ -33,12 +33,12 @@ impl CriPlugin {
             return Err(not_running(&sandbox));
         }
         let id = Self::generate_id(ctx);
-        let config = request.config.unwrap_or_default();
-        let sandbox_config = request.sandbox_config.unwrap_or_default();
-        let Some(metadata) = &config.metadata else {
+        let config = request.config.as_ref();
+        let Some((config, metadata)) = config.and_then(|c| Some((c, c.metadata.as_ref()?))) else {
             return Err(Status::unknown("container config must include metadata"));
         };
-        let Some(pod) = &sandbox_config.metadata else {
+        let pod = request.sandbox_config.as_ref();
+        let Some((sandbox_config, pod)) = pod.and_then(|c| Some((c, c.metadata.as_ref()?))) else {
             return Err(Status::unknown("pod sandbox config must include metadata"));
         };
         let name: Rc<str> = format!(
@@ -55,7 +55,7 @@ impl CriPlugin {
         let wanted = config.image.as_ref().map_or("", |image| image.image.as_str());
         let created = match client.images().resolve(wanted) {
             Some(image) => {
-                self.create_in_sandbox(ctx, &id, &name, &sandbox, &config, &sandbox_config, &image)
+                self.create_in_sandbox(ctx, &id, &name, &sandbox, config, sandbox_config, &image)
                     .await
             }
             None => {

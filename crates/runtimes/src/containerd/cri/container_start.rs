@@ -81,7 +81,7 @@ impl CriPlugin {
         match client.start_task(ctx, id).await {
             Ok(pid) => Ok(pid),
             Err(error) => {
-                self.kill_and_delete_task(ctx, id).await;
+                Box::pin(self.kill_and_delete_task(ctx, id)).await;
                 let doing = format_args!("failed to start containerd task {:?}", &**id);
                 Err(failed(doing, error))
             }

@@ -114,15 +114,15 @@ impl CriPlugin {
 
     /// Does the work of a call in a task of its own, so that it comes to its end even if the
     /// client has gone away.
-    async fn to_the_end<T: 'static, F>(
+    fn to_the_end<'r, T: 'static, F>(
         &self,
         ctx: &Ctx,
         work: impl FnOnce(Self, Ctx) -> F,
-    ) -> Result<T, Status>
+    ) -> Reply<'r, T>
     where
         F: Future<Output = Result<T, Status>> + 'static,
     {
-        ctx.spawn(work(self.clone(), ctx.clone())).join().await
+        Box::pin(ctx.spawn(work(self.clone(), ctx.clone())).join())
     }
 }
 
@@ -152,38 +152,50 @@ impl RuntimeService<Ctx> for CriPlugin {
         })
     }
 
-    async fn run_pod_sandbox(
-        &self,
-        ctx: &Ctx,
+    fn run_pod_sandbox<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: RunPodSandboxRequest,
-    ) -> Result<RunPodSandboxResponse, Status> {
-        self.to_the_end(
-            ctx,
-            |plugin, ctx| async move { plugin.do_run_pod_sandbox(&ctx, request).await },
-        )
-        .await
+    ) -> Reply<'r, RunPodSandboxResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        let request = Box::new(request);
+        self.to_the_end(ctx, |plugin, ctx| async move {
+            plugin.do_run_pod_sandbox(&ctx, &request).await
+        })
     }
 
-    async fn stop_pod_sandbox(
-        &self,
-        ctx: &Ctx,
+    fn stop_pod_sandbox<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: StopPodSandboxRequest,
-    ) -> Result<StopPodSandboxResponse, Status> {
+    ) -> Reply<'r, StopPodSandboxResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(ctx, |plugin, ctx| async move {
             plugin.do_stop_pod_sandbox(&ctx, &request.pod_sandbox_id).await
         })
-        .await
     }
 
-    async fn remove_pod_sandbox(
-        &self,
-        ctx: &Ctx,
+    fn remove_pod_sandbox<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: RemovePodSandboxRequest,
-    ) -> Result<RemovePodSandboxResponse, Status> {
+    ) -> Reply<'r, RemovePodSandboxResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(ctx, |plugin, ctx| async move {
             plugin.do_remove_pod_sandbox(&ctx, &request.pod_sandbox_id).await
         })
-        .await
     }
 
     async fn pod_sandbox_status(
@@ -202,49 +214,66 @@ impl RuntimeService<Ctx> for CriPlugin {
         Ok(ListPodSandboxResponse { items: self.list_sandboxes(request.filter) })
     }
 
-    async fn create_container(
-        &self,
-        ctx: &Ctx,
+    fn create_container<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: CreateContainerRequest,
-    ) -> Result<CreateContainerResponse, Status> {
+    ) -> Reply<'r, CreateContainerResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        let request = Box::new(request);
         self.to_the_end(ctx, |plugin, ctx| async move {
-            plugin.do_create_container(&ctx, request).await
+            plugin.do_create_container(&ctx, &request).await
         })
-        .await
     }
 
-    async fn start_container(
-        &self,
-        ctx: &Ctx,
+    fn start_container<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: StartContainerRequest,
-    ) -> Result<StartContainerResponse, Status> {
+    ) -> Reply<'r, StartContainerResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(ctx, |plugin, ctx| async move {
             plugin.do_start_container(&ctx, &request.container_id).await
         })
-        .await
     }
 
-    async fn stop_container(
-        &self,
-        ctx: &Ctx,
+    fn stop_container<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: StopContainerRequest,
-    ) -> Result<StopContainerResponse, Status> {
+    ) -> Reply<'r, StopContainerResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(
             ctx,
             |plugin, ctx| async move { plugin.do_stop_container(&ctx, &request).await },
         )
-        .await
     }
 
-    async fn remove_container(
-        &self,
-        ctx: &Ctx,
+    fn remove_container<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: RemoveContainerRequest,
-    ) -> Result<RemoveContainerResponse, Status> {
+    ) -> Reply<'r, RemoveContainerResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(ctx, |plugin, ctx| async move {
             plugin.do_remove_container(&ctx, &request.container_id).await
         })
-        .await
     }
 
     async fn list_containers(
@@ -279,13 +308,17 @@ impl RuntimeService<Ctx> for CriPlugin {
         self.do_reopen_container_log(ctx, &request.container_id)
     }
 
-    async fn exec_sync(
-        &self,
-        ctx: &Ctx,
+    fn exec_sync<'s, 'c, 'r>(
+        &'s self,
+        ctx: &'c Ctx,
         request: ExecSyncRequest,
-    ) -> Result<ExecSyncResponse, Status> {
+    ) -> Reply<'r, ExecSyncResponse>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
         self.to_the_end(ctx, |plugin, ctx| async move { plugin.do_exec_sync(&ctx, request).await })
-            .await
     }
 
     async fn update_runtime_config(

@@ -45,12 +45,12 @@ impl CriPlugin {
     pub(super) async fn do_run_pod_sandbox(
         &self,
         ctx: &Ctx,
-        request: RunPodSandboxRequest,
+        request: &RunPodSandboxRequest,
     ) -> Result<RunPodSandboxResponse, Status> {
-        let config = request.config.unwrap_or_default();
         // 1. An id, and a name that nobody else has.
         let id = Self::generate_id(ctx);
-        let Some(metadata) = &config.metadata else {
+        let config = request.config.as_ref();
+        let Some((config, metadata)) = config.and_then(|c| Some((c, c.metadata.as_ref()?))) else {
             return Err(Status::unknown("sandbox config must include metadata"));
         };
         let PodSandboxMetadata { name, namespace, uid, attempt } = metadata;
@@ -59,13 +59,13 @@ impl CriPlugin {
             Status::unknown(format!("failed to reserve sandbox name {unique:?}: {error}"))
         })?;
         let sandbox =
-            Rc::new(new_sandbox(ctx, &id, &unique, metadata, &config, &request.runtime_handler));
+            Rc::new(new_sandbox(ctx, &id, &unique, metadata, config, &request.runtime_handler));
         let mut done = Done::default();
-        match self.set_up_sandbox(ctx, &sandbox, &config, &request.runtime_handler, &mut done).await
+        match self.set_up_sandbox(ctx, &sandbox, config, &request.runtime_handler, &mut done).await
         {
             Ok(()) => Ok(RunPodSandboxResponse { pod_sandbox_id: id.to_string() }),
             Err(error) => {
-                self.undo_sandbox(ctx, &sandbox, &done).await;
+                Box::pin(self.undo_sandbox(ctx, &sandbox, &done)).await;
                 Err(error)
             }
         }
@@ -120,7 +120,7 @@ impl CriPlugin {
         // 9. The pause container.
         let mut started = Started::default();
         if let Err(error) = self.start_sandbox(ctx, sandbox, config, &mut started).await {
-            self.undo_start(ctx, sandbox, &started).await;
+            Box::pin(self.undo_start(ctx, sandbox, &started)).await;
             return Err(prefixed(format_args!("failed to start sandbox {:?}", &**id), error));
         }
         // 10. Ready, and known to everybody.
@@ -243,7 +243,7 @@ impl CriPlugin {
         if client.images().resolve(pause_image).is_some() {
             return Ok(());
         }
-        let pulled = client.pull(ctx, pause_image, true).await;
+        let pulled = Box::pin(client.pull(ctx, pause_image, true)).await;
         pulled.map_err(|error| {
             failed(format_args!("failed to pull image {:?}", &**pause_image), error)
         })?;
