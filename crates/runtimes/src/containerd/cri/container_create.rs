@@ -3,7 +3,7 @@
 //! Models: containerd v2.3.4 `internal/cri/server/container_create.go`.
 
 use super::sandbox_run::{cgroups_path, hostname_file, hosts, resolv_conf, shm};
-use super::store::{Container, ContainerState, Kept, Sandbox};
+use super::store::{Container, ContainerState, Kept, Sandbox, pod_label};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::containerd::images::Image;
@@ -122,6 +122,7 @@ impl CriPlugin {
             name: name.clone(),
             sandbox: sandbox.clone(),
             container_name,
+            pod_label: pod_label(&config.labels).into(),
             attempt,
             image: config.image.as_ref().map_or("", |image| &image.image).into(),
             image_id: image.id.clone(),

@@ -31,7 +31,7 @@ impl CriPlugin {
         // What belongs to one sandbox is known without a list.
         let containers: Vec<Rc<Container>> =
             match (filter.id.as_str(), filter.pod_sandbox_id.as_str()) {
-                ("", "") => self.0.containers.list(),
+                ("", "") => self.0.containers.candidates(&filter.label_selector),
                 ("", sandbox) => {
                     let ids = match self.0.sandboxes.get(sandbox) {
                         Ok(sandbox) => sandbox.containers.borrow().clone(),

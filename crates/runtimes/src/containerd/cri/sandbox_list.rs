@@ -27,7 +27,7 @@ impl CriPlugin {
         let filter = filter.unwrap_or_default();
         // One id needs no list.
         let sandboxes = match filter.id.as_str() {
-            "" => self.0.sandboxes.list(),
+            "" => self.0.sandboxes.candidates(&filter.label_selector),
             id => self.0.sandboxes.get(id).into_iter().collect(),
         };
         sandboxes

@@ -3,7 +3,7 @@
 //! Models: containerd v2.3.4 `internal/cri/server/sandbox_run.go` `RunPodSandbox` and
 //! `internal/cri/server/podsandbox/sandbox_run.go` `Controller.Start`.
 
-use super::store::{Kept, Network, Sandbox, SandboxState};
+use super::store::{Kept, Network, Sandbox, SandboxState, pod_label};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::cni::CniRequest;
 use crate::containerd::core::{ContainerSpec, Rootfs};
@@ -448,6 +448,7 @@ fn new_sandbox(
         name: unique.clone(),
         pod_name,
         pod_uid,
+        pod_label: pod_label(&config.labels).into(),
         attempt: metadata.attempt,
         kept: Kept::new(&status),
         host_ipc: options.ipc() == NamespaceMode::Node,

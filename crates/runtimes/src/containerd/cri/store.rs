@@ -4,7 +4,7 @@ use crate::cni::CniRequest;
 use cri::{ContainerStatus, Message, PodSandboxStatus, Status};
 use sim::Signal;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -48,6 +48,7 @@ pub(super) struct Sandbox {
     pub(super) name: Rc<str>,
     pub(super) pod_name: Rc<str>,
     pub(super) pod_uid: Rc<str>,
+    pub(super) pod_label: Rc<str>,
     pub(super) attempt: u32,
     /// Metadata, labels, annotations, namespace options and handler, as the status gives them.
     pub(super) kept: Kept<PodSandboxStatus>,
@@ -106,6 +107,7 @@ pub(super) struct Container {
     pub(super) name: Rc<str>,
     pub(super) sandbox: Rc<Sandbox>,
     pub(super) container_name: Rc<str>,
+    pub(super) pod_label: Rc<str>,
     pub(super) attempt: u32,
     pub(super) image: Rc<str>,
     pub(super) image_id: Rc<str>,
@@ -194,23 +196,53 @@ impl Container {
     }
 }
 
-/// Objects by id. The beginning of an id will do, where only one object's id has it.
-///
-/// Models: containerd v2.3.4 `internal/truncindex`.
-pub(super) struct Store<T>(RefCell<BTreeMap<Rc<str>, Rc<T>>>);
+/// The label by which the kubelet asks for what belongs to one pod.
+const POD_UID_LABEL: &str = "io.kubernetes.pod.uid";
 
-impl<T> Default for Store<T> {
-    fn default() -> Self {
-        Self(RefCell::default())
+/// The value of the label by which the kubelet asks; empty where there is none.
+pub(super) fn pod_label(labels: &BTreeMap<String, String>) -> &str {
+    labels.get(POD_UID_LABEL).map_or("", String::as_str)
+}
+
+/// An object that can be asked for by its pod.
+pub(super) trait Labelled {
+    /// The value of [`POD_UID_LABEL`]; empty where there is none.
+    fn pod_label(&self) -> &Rc<str>;
+}
+
+impl Labelled for Sandbox {
+    fn pod_label(&self) -> &Rc<str> {
+        &self.pod_label
     }
 }
 
-impl<T> Store<T> {
+impl Labelled for Container {
+    fn pod_label(&self) -> &Rc<str> {
+        &self.pod_label
+    }
+}
+
+/// Objects by id. The beginning of an id will do, where only one object's id has it.
+///
+/// Models: containerd v2.3.4 `internal/truncindex`. The index by pod is ours: a list with a
+/// selector costs what it finds, however many objects there are.
+pub(super) struct Store<T> {
+    objects: RefCell<BTreeMap<Rc<str>, Rc<T>>>,
+    by_pod: RefCell<BTreeMap<Rc<str>, BTreeSet<Rc<str>>>>,
+}
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self { objects: RefCell::default(), by_pod: RefCell::default() }
+    }
+}
+
+impl<T: Labelled> Store<T> {
     /// # Errors
     /// No such object (`NotFound`); nothing given, or a beginning that several ids have
     /// (`Unknown`).
     pub(super) fn get(&self, id: &str) -> Result<Rc<T>, Status> {
-        let objects = self.0.borrow();
+        let objects = self.objects.borrow();
         if let Some(object) = objects.get(id) {
             return Ok(object.clone());
         }
@@ -228,16 +260,32 @@ impl<T> Store<T> {
     }
 
     pub(super) fn insert(&self, id: &Rc<str>, object: &Rc<T>) {
-        self.0.borrow_mut().insert(id.clone(), object.clone());
+        self.objects.borrow_mut().insert(id.clone(), object.clone());
+        let mut by_pod = self.by_pod.borrow_mut();
+        by_pod.entry(object.pod_label().clone()).or_default().insert(id.clone());
     }
 
     pub(super) fn remove(&self, id: &str) -> bool {
-        self.0.borrow_mut().remove(id).is_some()
+        let Some(object) = self.objects.borrow_mut().remove(id) else { return false };
+        let mut by_pod = self.by_pod.borrow_mut();
+        if let Some(ids) = by_pod.get_mut(object.pod_label()) {
+            ids.remove(id);
+            if ids.is_empty() {
+                by_pod.remove(object.pod_label());
+            }
+        }
+        true
     }
 
-    /// All of them, by id.
-    pub(super) fn list(&self) -> Vec<Rc<T>> {
-        self.0.borrow().values().cloned().collect()
+    /// Those that can match a selector, by id: those of its pod where it names one, or else all.
+    pub(super) fn candidates(&self, selector: &BTreeMap<String, String>) -> Vec<Rc<T>> {
+        let objects = self.objects.borrow();
+        let Some(label) = selector.get(POD_UID_LABEL) else {
+            return objects.values().cloned().collect();
+        };
+        let by_pod = self.by_pod.borrow();
+        let ids = by_pod.get(label.as_str()).into_iter().flatten();
+        ids.filter_map(|id| objects.get(id).cloned()).collect()
     }
 }
 
