@@ -4,19 +4,26 @@
 //! * [`Quantity`]: amounts of resources.
 //! * [`print`]: objects as JSON and YAML.
 
+pub mod manifest;
 pub mod print;
 pub mod value;
 pub mod yaml;
 
 mod decode;
+mod defaults;
 mod json;
 mod problem;
 mod quantity;
+mod schema;
+mod simulated;
 mod v1;
+mod validation;
 
+pub use defaults::set_defaults;
 pub use json::{Json, Raw};
-pub use problem::{Problem, Severity};
+pub use problem::{FieldNote, Problem, Severity};
 pub use quantity::{FORMAT_WRONG, Quantity};
+pub use simulated::Unsimulated;
 pub use v1::*;
 
 #[cfg(test)]

@@ -87,6 +87,17 @@ fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("writing to a String cannot fail");
 }
 
+/// Strings as a JSON array.
+pub(crate) fn strings(items: &[String]) -> String {
+    let mut out = "[".to_owned();
+    for (index, item) in items.iter().enumerate() {
+        comma(index == 0, &mut out);
+        quoted(item, &mut out);
+    }
+    out.push(']');
+    out
+}
+
 /// `text` as a JSON string, which is also a double-quoted YAML one and, for plain text, Go's `%q`.
 pub(crate) fn quoted(text: &str, out: &mut String) {
     out.push('"');

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::simulated::Unsimulated;
 use crate::yaml::Span;
 
 /// How much a [`Problem`] matters.
@@ -37,6 +38,32 @@ pub struct Problem {
     pub message: String,
     /// How much it matters.
     pub severity: Severity,
+}
+
+impl Problem {
+    /// Whether the API server would refuse the text for it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// A field that is valid, and that the simulator does not model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldNote {
+    /// Where the field's name stands.
+    pub span: Span,
+    /// The field, as Kubernetes writes it.
+    pub path: String,
+    /// Why it has no effect.
+    pub reason: Unsimulated,
+}
+
+/// `3:3 spec.affinity: scheduling is not simulated: there is one node, and the Pod is on it`
+impl fmt::Display for FieldNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = self.span.start;
+        write!(f, "{}:{} {}: {}", start.line, start.column, self.path, self.reason)
+    }
 }
 
 /// `3:9 error spec.containers[0].image: Required value`

@@ -18,6 +18,11 @@ pub trait Value {
     /// The place of the value, to write into.
     fn slot(&mut self) -> Slot<'_>;
 
+    /// Whether this is a part of the API that is kept as it was given.
+    fn is_raw(&self) -> bool {
+        false
+    }
+
     /// Whether Go's `omitempty` leaves the value out of what is printed. Never true for a struct.
     fn is_empty(&self) -> bool {
         false
@@ -232,11 +237,25 @@ scalar! {
     String, this: View::Str(this), Str, this.is_empty();
     Time, this: if this.0.is_empty() { View::Null } else { View::Str(&this.0) }, Time, this.0.is_empty();
     Quantity, this: View::Str(this.as_str()), Quantity, { let _ = this; false };
-    Raw, this: this.json().map_or(View::Null, View::Json), Raw, this.json().is_none();
     IntOrString, this: match this {
         IntOrString::Int(value) => View::Int(i64::from(*value)),
         IntOrString::String(value) => View::Str(value),
     }, IntOrString, { let _ = this; false };
+}
+
+impl Value for Raw {
+    fn view(&self) -> View<'_> {
+        self.json().map_or(View::Null, View::Json)
+    }
+    fn slot(&mut self) -> Slot<'_> {
+        Slot::Raw(self)
+    }
+    fn is_empty(&self) -> bool {
+        self.json().is_none()
+    }
+    fn is_raw(&self) -> bool {
+        true
+    }
 }
 
 /// Only for `apiVersion` and `kind`, which are constants.

@@ -22,6 +22,12 @@ objects! {
         status: PodStatus = "status";
     }
 
+    /// What workloads make Pods of.
+    PodTemplateSpec "PodTemplateSpec" {
+        metadata: ObjectMeta = "metadata" as "v1.ObjectMeta";
+        spec: PodSpec = "spec";
+    }
+
     /// What is wanted of a Pod.
     PodSpec "PodSpec" {
         volumes: Vec<Volume> = "volumes";

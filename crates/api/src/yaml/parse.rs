@@ -22,9 +22,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 MiB (etcd, behind the API server, takes 1.5 MiB), 64 levels and 100,000 values.
+    /// 1 MiB (etcd, behind the API server, takes 1.5 MiB), 64 levels and 50,000 values.
     fn default() -> Limits {
-        Limits { bytes: 1 << 20, depth: 64, nodes: 100_000 }
+        Limits { bytes: 1 << 20, depth: 64, nodes: 50_000 }
     }
 }
 
@@ -356,7 +356,9 @@ fn plain(info: &str) -> String {
         "expected `key: value`; is the indentation right, or a `:` missing?"
     } else if info.starts_with("while parsing a block collection") {
         "expected `- item`; is the indentation right?"
-    } else if info.contains("quoted scalar, found unexpected end") || info.ends_with("in quoted scalar") {
+    } else if info.contains("quoted scalar, found unexpected end")
+        || info.ends_with("in quoted scalar")
+    {
         "is a closing quotation mark missing?"
     } else {
         return info.to_owned();
@@ -375,10 +377,12 @@ fn within_text(text: &str, at: Position) -> Position {
             return at;
         }
         if line_number < at.line && !line.trim().is_empty() {
-            last = Position { line: line_number, column: line.trim_end().chars().count() as u32 + 1 };
+            last =
+                Position { line: line_number, column: line.trim_end().chars().count() as u32 + 1 };
         }
     }
-    let line_is_blank = text.lines().nth(at.line as usize - 1).is_none_or(|line| line.trim().is_empty());
+    let line_is_blank =
+        text.lines().nth(at.line as usize - 1).is_none_or(|line| line.trim().is_empty());
     if line_is_blank { last } else { at }
 }
 

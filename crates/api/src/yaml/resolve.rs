@@ -32,10 +32,10 @@ pub(super) fn resolve_plain(text: &str) -> Kind {
     if let Some(value) = integer(&digits) {
         return value;
     }
-    if is_float(&digits) {
-        if let Ok(value) = digits.parse() {
-            return Kind::Float(value);
-        }
+    if is_float(&digits)
+        && let Ok(value) = digits.parse()
+    {
+        return Kind::Float(value);
     }
     Kind::Str(text.to_owned())
 }
