@@ -77,6 +77,15 @@ impl ApiServer {
     }
 }
 
+impl Drop for Machine {
+    /// The process holds itself, by its tasks, until somebody ends it.
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.tasks.abort_all();
+        }
+    }
+}
+
 impl Kubelet {
     /// Starts a kubelet on a machine without files.
     pub fn start(sim: &Sim, config: KubeletConfig, endpoint: Endpoint) -> Self {
@@ -254,11 +263,14 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
     pub(crate) crash_loop_back_off: RefCell<Backoff>,
     /// Why containers could not be started (`pkg/kubelet/reason_cache.go`).
-    pub(crate) reasons: RefCell<BTreeMap<Uid, Vec<(Rc<str>, Failure)>>>,
+    pub(crate) reasons: RefCell<BTreeMap<Uid, StartFailures>>,
     /// The resources that running containers were given last.
     pub(crate) actuated: RefCell<BTreeMap<(Uid, Rc<str>), api::ResourceRequirements>>,
     stamps: Cell<u64>,
 }
+
+/// Why containers of a pod could not be started, by their names.
+type StartFailures = Vec<(Rc<str>, Failure)>;
 
 /// What a pod worker works on.
 #[derive(Clone)]

@@ -67,8 +67,8 @@ pub(crate) fn go_duration(duration: std::time::Duration) -> String {
     if secs == 0 {
         return match nanos {
             0 => "0s".to_owned(),
-            ..1_000 => format!("{nanos}ns"),
-            ..1_000_000 => format!("{}µs", trimmed(f64::from(nanos) / 1e3)),
+            1..1_000 => format!("{nanos}ns"),
+            1_000..1_000_000 => format!("{}µs", trimmed(f64::from(nanos) / 1e3)),
             _ => format!("{}ms", trimmed(f64::from(nanos) / 1e6)),
         };
     }

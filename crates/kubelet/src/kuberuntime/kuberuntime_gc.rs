@@ -9,6 +9,7 @@ use cri::{
     RemovePodSandboxRequest, StopPodSandboxRequest,
 };
 use sim::{Ctx, Hop};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use trace::{Component, Level, Payload, Protocol};
 
@@ -67,7 +68,7 @@ impl Inner {
         for ((uid, _), mut unit) in units {
             let keep =
                 if self.should_pod_content_be_removed(&uid) { 0 } else { MAX_PER_POD_CONTAINER };
-            unit.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+            unit.sort_by_key(|it| Reverse(it.created_at));
             let ctx = self.gc_ctx(ctx, &uid);
             // The oldest first.
             for container in unit.iter().skip(keep).rev() {
@@ -88,7 +89,7 @@ impl Inner {
         }
         for (uid, mut of_pod) in by_pod {
             let keep = usize::from(!self.should_pod_content_be_removed(&uid));
-            of_pod.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+            of_pod.sort_by_key(|it| Reverse(it.created_at));
             let ctx = self.gc_ctx(ctx, &uid);
             for sandbox in of_pod.into_iter().skip(keep).rev() {
                 let active = sandbox.state() == PodSandboxState::SandboxReady

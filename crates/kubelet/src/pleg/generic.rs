@@ -13,6 +13,7 @@ use cri::{
 };
 use sim::{Ctx, Hop, Lock, Signal};
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,10 +33,10 @@ enum Seen {
 /// What happened to a container or sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EventType {
-    ContainerStarted,
-    ContainerDied,
-    ContainerRemoved,
-    ContainerChanged,
+    Started,
+    Died,
+    Removed,
+    Changed,
 }
 
 /// The containers and sandboxes of one pod.
@@ -323,13 +324,13 @@ impl Inner {
             None => self.pleg.records.borrow_mut().remove(uid),
         };
         let telling = |event: &EventType| {
-            matches!(event, EventType::ContainerStarted | EventType::ContainerDied)
+            matches!(event, EventType::Started | EventType::Died)
         };
         if events.iter().any(|(event, _)| telling(event)) || events.is_empty() {
             self.handle_pleg_event(uid, cause);
         }
         for (event, id) in events {
-            if event == EventType::ContainerDied {
+            if event == EventType::Died {
                 self.clean_up_containers_in_pod(uid, &id);
             }
         }
@@ -406,7 +407,7 @@ impl Inner {
             }
         }
         status.sandboxes.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        status.containers.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+        status.containers.sort_by_key(|it| Reverse(it.created_at));
         if let Some(newest) = status.sandboxes.first().filter(|sandbox| sandbox.ready) {
             status.ips = newest.ips.clone();
         }
@@ -561,19 +562,19 @@ fn compute_events(old: Option<&Record>, new: Option<&Record>) -> Vec<(EventType,
     for Item { id, seen, .. } in old {
         match find(new, id) {
             Some(_) => {}
-            None if *seen == Seen::Exited => events.push((EventType::ContainerRemoved, id.clone())),
+            None if *seen == Seen::Exited => events.push((EventType::Removed, id.clone())),
             None => {
-                events.push((EventType::ContainerDied, id.clone()));
-                events.push((EventType::ContainerRemoved, id.clone()));
+                events.push((EventType::Died, id.clone()));
+                events.push((EventType::Removed, id.clone()));
             }
         }
     }
     for Item { id, seen, .. } in new {
         if find(old, id) != Some(*seen) {
             let event = match seen {
-                Seen::Running => EventType::ContainerStarted,
-                Seen::Exited => EventType::ContainerDied,
-                Seen::Unknown => EventType::ContainerChanged,
+                Seen::Running => EventType::Started,
+                Seen::Exited => EventType::Died,
+                Seen::Unknown => EventType::Changed,
             };
             events.push((event, id.clone()));
         }
@@ -590,17 +591,17 @@ mod tests {
         let record = |seen: Option<Seen>| {
             seen.map(|seen| vec![Item { id: "c".into(), seen, sandbox: false }])
         };
-        use EventType::{ContainerChanged, ContainerDied, ContainerRemoved, ContainerStarted};
+        use EventType::{Changed, Died, Removed, Started};
         let table: [(Option<Seen>, Option<Seen>, &[EventType]); 9] = [
-            (None, Some(Seen::Running), &[ContainerStarted]),
-            (None, Some(Seen::Exited), &[ContainerDied]),
-            (None, Some(Seen::Unknown), &[ContainerChanged]),
+            (None, Some(Seen::Running), &[Started]),
+            (None, Some(Seen::Exited), &[Died]),
+            (None, Some(Seen::Unknown), &[Changed]),
             (Some(Seen::Running), Some(Seen::Running), &[]),
-            (Some(Seen::Running), Some(Seen::Exited), &[ContainerDied]),
-            (Some(Seen::Unknown), Some(Seen::Running), &[ContainerStarted]),
-            (Some(Seen::Exited), None, &[ContainerRemoved]),
-            (Some(Seen::Running), None, &[ContainerDied, ContainerRemoved]),
-            (Some(Seen::Unknown), None, &[ContainerDied, ContainerRemoved]),
+            (Some(Seen::Running), Some(Seen::Exited), &[Died]),
+            (Some(Seen::Unknown), Some(Seen::Running), &[Started]),
+            (Some(Seen::Exited), None, &[Removed]),
+            (Some(Seen::Running), None, &[Died, Removed]),
+            (Some(Seen::Unknown), None, &[Died, Removed]),
         ];
         for (old, new, expected) in table {
             let got = compute_events(record(old).as_ref(), record(new).as_ref());

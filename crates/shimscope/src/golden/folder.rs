@@ -191,7 +191,7 @@ pub(crate) fn write(folder: &Folder, run: &Run, to: &Path) -> Result<()> {
     for (seq, call) in run.calls.iter().enumerate() {
         let mut request = serde_json::Map::new();
         let mut put = |name: &str, value: Value| {
-            if !value.is_null() && value != Value::from("") {
+            if !value.is_null() && value.as_str() != Some("") {
                 request.insert(name.into(), value);
             }
         };
