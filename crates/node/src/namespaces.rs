@@ -77,6 +77,12 @@ impl Node {
         self.0.namespaces.borrow().live.contains_key(&id)
     }
 
+    /// How many namespaces there are besides the host's own.
+    #[must_use]
+    pub fn namespace_count(&self) -> usize {
+        self.0.namespaces.borrow().live.len()
+    }
+
     /// The namespace that a path leads to: a file that one is bound to, or `/proc/PID/ns/KIND` of
     /// a live process. None on the host's own.
     #[must_use]

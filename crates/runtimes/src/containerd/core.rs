@@ -427,7 +427,6 @@ impl Client {
                 format!("failed to start shim: can't find shim for sandbox {group}: not found"),
             ));
         }
-        let started_here = groups_shim.is_none();
         let shim = match groups_shim {
             Some(shim) => shim,
             None => Shim::start(
@@ -473,12 +472,16 @@ impl Client {
         };
         if created.is_err() {
             self.objects.tasks.borrow_mut().remove(id);
-            if started_here {
-                // The shim has no other container, so it ends. Whether it does is its own affair.
-                let _ = shim.shutdown(ctx, id).await;
-            }
+            Box::pin(self.clean_up_shim(ctx, id, &shim)).await;
         }
         created
+    }
+
+    /// `cleanupShimTask`: whatever the shim has made of the container goes; a shim without
+    /// containers ends. What fails here was mostly never there.
+    async fn clean_up_shim(&self, ctx: &Ctx, id: &Rc<str>, shim: &Rc<Shim>) {
+        let _ = shim.delete(ctx, id, "").await;
+        let _ = shim.shutdown(ctx, id).await;
     }
 
     /// `task.Start`: the container's program begins. Its process's number is the answer.

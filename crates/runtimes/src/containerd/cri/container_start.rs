@@ -76,16 +76,16 @@ impl CriPlugin {
             self.target_pid(sandbox, Some(target))?;
         }
         self.create_log_file(ctx, container);
-        let created = client.new_task(ctx, id).await;
-        created.map_err(|error| failed("failed to create containerd task", error))?;
-        match client.start_task(ctx, id).await {
-            Ok(pid) => Ok(pid),
-            Err(error) => {
-                Box::pin(self.kill_and_delete_task(ctx, id)).await;
-                let doing = format_args!("failed to start containerd task {:?}", &**id);
-                Err(failed(doing, error))
-            }
+        let started = match client.new_task(ctx, id).await {
+            Ok(_) => client.start_task(ctx, id).await.map_err(|error| {
+                failed(format_args!("failed to start containerd task {:?}", &**id), error)
+            }),
+            Err(error) => Err(failed("failed to create containerd task", error)),
+        };
+        if started.is_err() && client.has_task(id) {
+            Box::pin(self.kill_and_delete_task(ctx, id)).await;
         }
+        started
     }
 
     fn create_log_file(&self, ctx: &Ctx, container: &Container) {

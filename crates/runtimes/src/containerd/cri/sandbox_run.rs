@@ -103,13 +103,13 @@ impl CriPlugin {
         done.record = true;
         // 5. and 6. The network is ready before any process exists.
         if let Some(network) = &sandbox.network {
+            done.netns = true;
             self.new_netns(ctx, network).await.map_err(|error| {
                 failed(
                     format_args!("failed to create network namespace for sandbox {:?}", &**id),
                     error,
                 )
             })?;
-            done.netns = true;
             self.save_sandbox(ctx, id).await?;
             done.network = true;
             self.setup_pod_network(ctx, sandbox, network).await?;
@@ -292,7 +292,7 @@ impl CriPlugin {
     async fn undo_start(&self, ctx: &Ctx, sandbox: &Sandbox, started: &Started) {
         let Inner { client, node, .. } = &*self.0;
         // Upstream logs what goes wrong here and goes on.
-        if started.task {
+        if started.task || client.has_task(&sandbox.id) {
             self.kill_and_delete_task(ctx, &sandbox.id).await;
         }
         if started.files {
