@@ -143,7 +143,8 @@ impl<T> TaskHandle<T> {
     /// # Panics
     /// If the task panicked.
     pub async fn join(mut self) -> T {
-        self.0.take().expect("a handle holds its task until it is consumed").await
+        // The task stays in the handle: if nobody waits any more, it runs on.
+        self.0.as_mut().expect("a handle holds its task until it is consumed").await
     }
 }
 
