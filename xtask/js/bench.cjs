@@ -14,12 +14,12 @@ const cpuSeconds = () => {
 };
 
 // Compiling the module and warming up its code are not what is measured.
-engine.run_pods(50, stack, 20, true);
+engine.run_pods(50, stack);
 
 const seconds = {};
 for (const count of counts.map(Number)) {
   const before = cpuSeconds();
-  const running = engine.run_pods(count, stack, 20, true);
+  const running = engine.run_pods(count, stack);
   seconds[count] = cpuSeconds() - before;
   if (running !== count) {
     throw new Error(`only ${running} of ${count} pods run`);

@@ -2,7 +2,7 @@
 
 use scenario::{Scenario, Simulation, Stack};
 use std::rc::Rc;
-use trace::{Player, Time, Trace};
+use trace::{Player, Trace};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -34,16 +34,15 @@ pub fn scenarios() -> Result<String, JsError> {
     serde_json::to_string(&list.collect::<Vec<_>>()).map_err(|problem| error(&problem))
 }
 
-/// Brings so many pods up on one node and says how many of them run after `seconds` of virtual
-/// time; for benchmarks.
+/// Brings so many pods up on one node and says how many of them run; for benchmarks.
 ///
 /// # Errors
 /// An unknown stack.
 #[wasm_bindgen]
-pub fn run_pods(pods: u32, stack: &str, seconds: u32, record: bool) -> Result<u32, JsError> {
-    let mut simulation = start_pods(pods, stack_of(stack)?, record)?;
-    simulation.run_until(Time::from_millis(u64::from(seconds) * 1000));
-    Ok(simulation.kubelet().running_pods() as u32)
+pub fn run_pods(pods: u32, stack: &str) -> Result<u32, JsError> {
+    let mut simulation = start_pods(pods, stack_of(stack)?)?;
+    simulation.run_until_running(pods as usize);
+    Ok(simulation.running_pods() as u32)
 }
 
 /// A long trace to seek in; for benchmarks.
@@ -61,8 +60,8 @@ impl SeekBench {
         let mut trace = Trace::default();
         let mut pods = 64;
         while trace.len() < events as usize {
-            let mut simulation = start_pods(pods, Stack::Dockershim, true)?;
-            simulation.run_until(Time::from_millis(60_000));
+            let mut simulation = start_pods(pods, Stack::Dockershim)?;
+            simulation.run_until_running(pods as usize);
             trace = simulation.into_trace();
             pods *= 2;
         }
@@ -78,11 +77,9 @@ impl SeekBench {
     }
 }
 
-fn start_pods(pods: u32, stack: Stack, record: bool) -> Result<Simulation, JsError> {
-    let wrong = |_| JsError::new("the benchmark's manifest is wrong");
-    let simulation = scenario::start_many_pods(pods, stack).map_err(wrong)?;
-    simulation.sim().set_recording(record);
-    Ok(simulation)
+fn start_pods(pods: u32, stack: Stack) -> Result<Simulation, JsError> {
+    scenario::start_many_pods(pods, stack)
+        .map_err(|_| JsError::new("the benchmark's manifest is wrong"))
 }
 
 fn stack_of(key: &str) -> Result<Stack, JsError> {

@@ -1,7 +1,6 @@
 //! Durations as scenarios write them.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use std::fmt;
+use serde::{Deserialize, Deserializer, de::Error};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,22 +41,6 @@ impl FromStr for ScenarioDuration {
             rest = tail;
         }
         Ok(Self(total))
-    }
-}
-
-impl fmt::Display for ScenarioDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        match millis % 1000 {
-            0 => write!(f, "{}s", millis / 1000),
-            _ => write!(f, "{millis}ms"),
-        }
-    }
-}
-
-impl Serialize for ScenarioDuration {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
     }
 }
 

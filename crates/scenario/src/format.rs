@@ -3,11 +3,11 @@
 use crate::{ScenarioDuration, Stack};
 use api::Problem;
 use api::yaml::{self, Limits};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, de::Error};
 use std::collections::BTreeMap;
 
 /// What is to be simulated. Written as YAML; everything but the manifest may be left out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scenario {
     /// What it is called.
@@ -17,33 +17,39 @@ pub struct Scenario {
     #[serde(default)]
     pub summary: Text,
     /// The stacks that it makes sense on, the one to begin with first; all of them if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub stacks: Vec<Stack>,
     /// The Kubernetes version, as `1.36`; the stack's own if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "version")]
     pub kubernetes: Option<kubelet::Version>,
     /// The seed of all randomness.
     #[serde(default)]
     pub seed: u64,
     /// How long to simulate; a minute if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub until: Option<ScenarioDuration>,
     /// The manifest of the pods that are there from the beginning, as YAML or JSON text.
     #[serde(default)]
     pub manifest: String,
     /// What the registry and the node have, by image reference. An image that is not named here
     /// can be pulled and is not on the node.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub images: BTreeMap<String, ImageDeclaration>,
     /// What containers do, by container name or `pod/container`. One that is not named here does
     /// what its command says.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub containers: BTreeMap<String, ContainerSpec>,
+    /// The ConfigMaps that there are, by name.
+    #[serde(default)]
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// The Secrets that there are, by name, with their values in the clear.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, BTreeMap<String, String>>,
     /// What happens from outside, and when.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub timeline: Vec<Step>,
     /// What goes wrong.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub faults: Vec<sim::Fault>,
 }
 
@@ -63,8 +69,15 @@ impl Scenario {
     }
 }
 
+fn version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<kubelet::Version>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(|_| {
+        D::Error::custom(format!("{text:?} is not a Kubernetes version such as \"1.36\""))
+    })
+}
+
 /// Text in the languages of the page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// English.
@@ -74,7 +87,7 @@ pub struct Text {
 }
 
 /// What is special about an image.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageDeclaration {
     /// The registry does not have it.
@@ -84,30 +97,30 @@ pub struct ImageDeclaration {
     #[serde(default)]
     pub present: bool,
     /// Its size in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub size: Option<u64>,
     /// How long pulling takes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub pull_time: Option<ScenarioDuration>,
     /// The command that it runs by default.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub command: Vec<String>,
 }
 
 /// What a container does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContainerSpec {
     /// How each attempt ends by itself; the last holds for all that follow.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub runs: Vec<RunSpec>,
     /// What it does with `SIGTERM`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub on_term: Option<TermSpec>,
 }
 
 /// How one attempt ends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunSpec {
     /// How long after its start.
@@ -121,7 +134,7 @@ pub struct RunSpec {
 }
 
 /// What a process does with `SIGTERM`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TermSpec {
     /// Nothing.
@@ -136,7 +149,7 @@ pub struct TermSpec {
 }
 
 /// Something that happens from outside.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
     /// When, from the beginning.
@@ -147,7 +160,7 @@ pub struct Step {
 }
 
 /// What can happen from outside.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
     /// `kubectl delete pod`.
@@ -156,7 +169,7 @@ pub enum Action {
         /// The pod's name.
         name: String,
         /// The grace period in seconds; the pod's own if left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         grace_period_seconds: Option<i64>,
     },
     /// More pods.

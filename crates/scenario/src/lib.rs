@@ -1,7 +1,9 @@
 //! Scenarios: the only input of a simulation, and [`simulate`], which turns one into a trace.
 
 mod format;
-pub use format::{Action, ContainerSpec, ImageDeclaration, RunSpec, Scenario, Step, TermSpec, Text};
+pub use format::{
+    Action, ContainerSpec, ImageDeclaration, RunSpec, Scenario, Step, TermSpec, Text,
+};
 
 mod duration;
 pub use duration::ScenarioDuration;
@@ -11,6 +13,8 @@ pub use library::{Builtin, builtin, find};
 
 mod stack;
 pub use stack::Stack;
+
+mod host;
 
 mod simulate;
 pub use simulate::{Simulation, simulate, start_many_pods};

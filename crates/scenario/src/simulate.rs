@@ -1,6 +1,8 @@
 //! From a scenario to a trace.
 
+use crate::host::NodeHost;
 use crate::{Action, ImageDeclaration, Scenario, Stack};
+use api::Problem;
 use kubelet::{Kubelet, KubeletConfig};
 use node::{Behaviour, ImageSpec, Node, Programs, Registry, Run, TermBehaviour};
 use sim::Sim;
@@ -16,7 +18,7 @@ const DEFAULT_UNTIL: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The problems of the scenario's manifests.
-pub fn simulate(scenario: &Scenario, stack: Stack) -> Result<Trace, Vec<api::manifest::Problem>> {
+pub fn simulate(scenario: &Scenario, stack: Stack) -> Result<Trace, Vec<Problem>> {
     let mut simulation = Simulation::new(scenario, stack)?;
     simulation.run_until(Time::ZERO + scenario.until.map_or(DEFAULT_UNTIL, |until| until.0));
     Ok(simulation.into_trace())
@@ -27,6 +29,7 @@ pub struct Simulation {
     sim: Sim,
     header: Header,
     kubelet: Kubelet,
+    minor: u16,
 }
 
 impl Simulation {
@@ -35,7 +38,7 @@ impl Simulation {
     ///
     /// # Errors
     /// The problems of the scenario's manifests.
-    pub fn new(scenario: &Scenario, stack: Stack) -> Result<Self, Vec<api::manifest::Problem>> {
+    pub fn new(scenario: &Scenario, stack: Stack) -> Result<Self, Vec<Problem>> {
         let pods = pods_of(&scenario.manifest)?;
         let mut later = Vec::new();
         for step in &scenario.timeline {
@@ -55,7 +58,13 @@ impl Simulation {
         let programs = Rc::new(programs(scenario));
         let endpoint = stack.start(&ctx, &node, registry, programs);
         let config = KubeletConfig { version, ..KubeletConfig::default() };
-        let kubelet = Kubelet::start(&sim, config, endpoint);
+        let host = NodeHost {
+            node,
+            ctx: ctx.clone(),
+            config_maps: scenario.config_maps.clone(),
+            secrets: scenario.secrets.clone(),
+        };
+        let kubelet = Kubelet::start_on(&sim, config, endpoint, Rc::new(host));
         let header = Header {
             format: Trace::FORMAT,
             scenario: scenario.title.en.clone(),
@@ -64,7 +73,7 @@ impl Simulation {
             seed: scenario.seed,
             topology: stack.topology(),
         };
-        let simulation = Self { sim, header, kubelet };
+        let simulation = Self { sim, header, kubelet, minor: version.minor };
         simulation.apply(Duration::ZERO, pods);
         for (at, pods) in later {
             simulation.apply(at.0, pods);
@@ -72,18 +81,22 @@ impl Simulation {
         for step in &scenario.timeline {
             if let Action::DeletePod { name, grace_period_seconds } = step.action.clone() {
                 simulation.at(step.at.0, move |kubelet| {
-                    kubelet.delete_pod(&name, grace_period_seconds);
+                    if let Some(uid) = kubelet.uid_of("default", &name) {
+                        kubelet.delete_pod(&uid, grace_period_seconds);
+                    }
                 });
             }
         }
         Ok(simulation)
     }
 
-    /// Lets pods arrive at a moment, each with the UID that the API server would give it.
+    /// Lets pods arrive at a moment, each with the defaults and the UID that the API server would
+    /// give it.
     pub fn apply(&self, after: Duration, pods: Vec<api::Pod>) {
-        let sim = self.sim.clone();
+        let (sim, minor) = (self.sim.clone(), self.minor);
         self.at(after, move |kubelet| {
             for mut pod in pods {
+                api::set_defaults(&mut pod, minor);
                 if pod.metadata.uid.is_empty() {
                     pod.metadata.uid = sim.random_uuid("api-server/uid");
                 }
@@ -113,6 +126,25 @@ impl Simulation {
         &self.kubelet
     }
 
+    /// How many pods are in phase `Running`.
+    #[must_use]
+    pub fn running_pods(&self) -> usize {
+        let pods = self.kubelet.pods();
+        let statuses = pods.iter().filter_map(|pod| self.kubelet.pod_status(&pod.metadata.uid));
+        statuses.filter(|status| status.phase == "Running").count()
+    }
+
+    /// Goes on until so many pods are in phase `Running`, or up to an hour of virtual time; true if
+    /// they are.
+    pub fn run_until_running(&mut self, pods: usize) -> bool {
+        const STEP: Duration = Duration::from_secs(5);
+        const LIMIT: Time = Time::from_millis(3_600_000);
+        while self.running_pods() < pods && self.sim.now() < LIMIT {
+            self.run_until(self.sim.now() + STEP);
+        }
+        self.running_pods() >= pods
+    }
+
     /// Goes on up to and including a moment.
     pub fn run_until(&mut self, end: Time) {
         self.sim.run_until(end);
@@ -129,10 +161,7 @@ impl Simulation {
 ///
 /// # Errors
 /// None in practice: the manifest is fixed.
-pub fn start_many_pods(
-    pods: u32,
-    stack: Stack,
-) -> Result<Simulation, Vec<api::manifest::Problem>> {
+pub fn start_many_pods(pods: u32, stack: Stack) -> Result<Simulation, Vec<Problem>> {
     const IMAGE: &str = "nginx:1.25";
     let manifest = format!(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: nginx, image: {IMAGE:?}}}]}}"
@@ -150,13 +179,13 @@ pub fn start_many_pods(
     Ok(simulation)
 }
 
-/// The pods of a manifest with the API server's defaults; none of an empty one.
-fn pods_of(manifest: &str) -> Result<Vec<api::Pod>, Vec<api::manifest::Problem>> {
+/// The pods of a manifest; none of an empty one.
+fn pods_of(manifest: &str) -> Result<Vec<api::Pod>, Vec<Problem>> {
     if manifest.trim().is_empty() {
         return Ok(Vec::new());
     }
     let parsed = api::manifest::parse(manifest);
-    if parsed.problems.iter().any(api::manifest::Problem::is_error) {
+    if parsed.problems.iter().any(Problem::is_error) {
         return Err(parsed.problems);
     }
     Ok(parsed.pods)

@@ -1,13 +1,13 @@
 //! The stacks that a scenario can run on.
 
 use runtimes::{containerd, docker};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sim::{Ctx, Endpoint};
 use std::rc::Rc;
 use trace::Topology;
 
 /// A runtime stack, from the kubelet down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stack {
     /// The kubelet's built-in CRI server for Docker, until 1.23.

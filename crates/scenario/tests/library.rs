@@ -113,7 +113,8 @@ fn pods_reach_what_their_scenario_promises() {
             assert!(frame.sandboxes.is_empty(), "{place}: sandboxes are left behind");
             assert!(frame.containers.is_empty(), "{place}: containers are left behind");
             assert!(frame.namespaces.is_empty(), "{place}: namespaces are left behind");
-            let inside = frame.processes.values().filter(|process| !process.container_id.is_empty());
+            let inside =
+                frame.processes.values().filter(|process| !process.container_id.is_empty());
             assert_eq!(inside.count(), 0, "{place}: processes are left behind");
             return;
         }
