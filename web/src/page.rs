@@ -98,7 +98,7 @@ pub fn panic_wanted() -> bool {
 
 /// Shows a panic to the user: what happened, and a link that starts over at the same moment.
 pub fn show_panics() {
-    std::panic::set_hook(Box::new(|info| {
+    yew::set_custom_panic_hook(Box::new(|info| {
         let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
         let Some(box_) = document.get_element_by_id("panic") else { return };
         if let Some(message) = document.get_element_by_id("panic-message") {

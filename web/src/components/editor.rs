@@ -229,8 +229,8 @@ mod tests {
         assert_eq!(at(1, 1), 0);
         assert_eq!(at(1, 9), 2);
         assert_eq!(at(2, 2), 6);
-        assert_eq!(at(3, 1), 10);
-        assert_eq!(at(9, 9), 10);
+        assert_eq!(at(3, 1), 11);
+        assert_eq!(at(9, 9), 11);
         assert_eq!(utf16("ab\n中文x\n", Position { line: 2, column: 3 }), 5);
     }
 }

@@ -1,7 +1,7 @@
 //! The stage: the stack as a drawing, lit where calls are open.
 
 use super::ui::icons;
-use crate::model::layout::{Edge, Geometry, Node, Request, label, layout};
+use crate::model::layout::{Edge, Geometry, Node, Request, label_in, layout};
 use crate::model::run::Run;
 use crate::page;
 use crate::state::Motion;
@@ -20,8 +20,6 @@ use yew::{
 const WIDTH_AT_SCALE_1: f64 = 860.0;
 /// The largest scale, for projectors.
 const SCALE_MAX: f64 = 2.2;
-/// Below this width, components without anything to do are left out.
-const NARROW: f64 = 560.0;
 /// How wide a character of an operation's name is.
 const CHAR: f64 = 6.7;
 /// How many characters of an operation's name are shown.
@@ -58,7 +56,7 @@ pub(super) fn Stage(props: &Props) -> Html {
             topology: &trace.header.topology,
             width: inner,
             height: height / scale,
-            keep: &|component| inner >= NARROW || run.takes_part(component),
+            takes_part: &|component| run.takes_part(component),
         });
         (geometry, scale)
     });
@@ -274,7 +272,7 @@ fn draw_node(node: &Node, run: &Run, level: Level, light: &Light) -> Html {
     html! {
         <g {class}>
             { rectangle(rect.x, rect.y, rect.w, rect.h, 8.0, "node__box") }
-            { words(center.x, center.y + 4.5, "node__name", label(component)) }
+            { words(center.x, center.y + 4.5, "node__name", label_in(&trace.header.topology, component)) }
         </g>
     }
 }

@@ -10,20 +10,21 @@ use trace::{Component, ComponentKind, Layer, Protocol, Topology};
 
 /// Measures, in units of the drawing. One unit is one CSS pixel at scale 1.
 mod measure {
-    pub(super) const MARGIN: f64 = 16.0;
-    pub(super) const NODE_HEIGHT: f64 = 36.0;
-    pub(super) const NODE_GAP: f64 = 14.0;
-    pub(super) const NODE_PADDING: f64 = 15.0;
-    pub(super) const CHAR: f64 = 7.3;
-    pub(super) const ROW_GAP: f64 = 42.0;
-    pub(super) const ROW_GAP_MAX: f64 = 76.0;
-    pub(super) const ROOM_GAP: f64 = 28.0;
-    pub(super) const LINE_GAP: f64 = 20.0;
+    pub(super) const MARGIN: f64 = 10.0;
+    pub(super) const WIDTH_MIN: f64 = 240.0;
+    pub(super) const NODE_HEIGHT: f64 = 30.0;
+    pub(super) const NODE_GAP: f64 = 12.0;
+    pub(super) const NODE_PADDING: f64 = 11.0;
+    pub(super) const CHAR: f64 = 6.9;
+    pub(super) const ROW_GAP: f64 = 30.0;
+    pub(super) const ROW_GAP_MAX: f64 = 64.0;
+    pub(super) const ROOM_GAP: f64 = 26.0;
+    pub(super) const LINE_GAP: f64 = 16.0;
     pub(super) const FRAME_PADDING: f64 = 12.0;
     pub(super) const FRAME_TITLE: f64 = 14.0;
     pub(super) const PASSAGE: f64 = 10.0;
     pub(super) const PORT: f64 = 22.0;
-    pub(super) const ARC: f64 = 15.0;
+    pub(super) const ARC: f64 = 13.0;
 }
 use measure::*;
 
@@ -36,9 +37,9 @@ pub struct Request<'a> {
     pub width: f64,
     /// How high it should be; it is higher where that is too low.
     pub height: f64,
-    /// Whether a component has anything to do in the trace; the others are left out where the
-    /// room is small.
-    pub keep: &'a dyn Fn(Component) -> bool,
+    /// Whether a component has anything to do in the trace; the others are left out of a layer
+    /// that is too narrow for all.
+    pub takes_part: &'a dyn Fn(Component) -> bool,
 }
 
 /// A point.
@@ -164,8 +165,9 @@ struct Row {
 /// Lays a stack out.
 #[must_use]
 pub fn layout(request: &Request<'_>) -> Geometry {
+    let request = &Request { width: request.width.max(WIDTH_MIN), ..*request };
     let topology = request.topology;
-    let inner = (request.width - 2.0 * MARGIN).max(120.0);
+    let inner = request.width - 2.0 * (MARGIN + FRAME_PADDING);
     let mut rows = rows(request, inner);
     let row_of: BTreeMap<Component, usize> = rows
         .iter()
@@ -188,24 +190,26 @@ pub fn layout(request: &Request<'_>) -> Geometry {
             row.slots.push(Slot::Passage(index));
         }
     }
-    order(&mut rows, &links, &row_of);
+    order(&mut rows, &links);
     let centers = place(&rows, &links, request.width);
     let tops = stack_up(&rows, &links, &row_of, request);
-    draw(topology, &rows, &links, &row_of, &centers, &tops, request.width)
+    let sketch =
+        Sketch { links: &links, rows: &rows, row_of: &row_of, centers: &centers, tops: &tops };
+    draw(topology, &sketch, request.width)
 }
 
 /// The rows from top to bottom. A layer has up to two: what only serves the others of its layer
 /// and passes on to a lower one stands below. A row that is too wide is broken.
 fn rows(request: &Request<'_>, inner: f64) -> Vec<Row> {
     let topology = request.topology;
-    let layer = |component: Component| component.layer();
+    let layer = |component: Component| row_layer(topology, component);
     let sinks = |component: Component| {
         let within = |a: Component, b: Component| layer(a) == layer(b);
         let served = topology.links().any(|(from, to, _)| to == component && within(from, to));
         let asks = topology.links().any(|(from, to, _)| from == component && within(from, to));
         let passes =
             topology.links().any(|(from, to, _)| from == component && layer(to) > layer(from));
-        served && passes && !asks
+        served && passes && !asks && layer(component) != Layer::Control
     };
     let mut rows: Vec<(Layer, bool, Vec<Slot>)> = Vec::new();
     for member in topology.members() {
@@ -213,8 +217,7 @@ fn rows(request: &Request<'_>, inner: f64) -> Vec<Row> {
         let has_rooms = topology.members().any(|other| other.inside == Some(component));
         let talks =
             topology.links().any(|(from, to, _)| from == component || to == component);
-        let idle = !(request.keep)(component);
-        if (has_rooms && !talks) || idle {
+        if has_rooms && !talks {
             continue;
         }
         let key = (layer(component), sinks(component));
@@ -226,14 +229,44 @@ fn rows(request: &Request<'_>, inner: f64) -> Vec<Row> {
     rows.sort_by_key(|row| (row.0, row.1));
     let mut broken = Vec::new();
     for (layer, _, slots) in rows {
-        let total: f64 = slots.iter().map(|slot| width(*slot) + NODE_GAP).sum();
+        let total = |slots: &[Slot]| slots.iter().map(|s| width(*s) + NODE_GAP).sum::<f64>();
+        let mut slots = slots;
+        if total(&slots) > inner {
+            let useful = |slot: &Slot| matches!(slot, Slot::Box(c) if (request.takes_part)(*c));
+            slots.retain(useful);
+        }
+        let total = total(&slots);
         let pieces = (total / inner).ceil().max(1.0) as usize;
-        let each = slots.len().div_ceil(pieces);
+        let each = slots.len().div_ceil(pieces).max(1);
         for piece in slots.chunks(each) {
             broken.push(Row { layer, slots: piece.to_vec() });
         }
     }
     broken
+}
+
+/// The layer that a component is drawn in: its own, but for what is far away and only answers,
+/// which stands beside whoever asks it.
+fn row_layer(topology: &Topology, component: Component) -> Layer {
+    let asks = topology.links().any(|(from, _, _)| from == component);
+    if component.layer() != Layer::Control || asks {
+        return component.layer();
+    }
+    let callers = topology.links().filter(|(_, to, _)| *to == component);
+    let lowest = callers.map(|(from, ..)| from.layer()).max();
+    lowest.filter(|layer| *layer > Layer::Kubelet).unwrap_or(Layer::Control)
+}
+
+/// The name in a box. A process that has rooms of its own is drawn around them; its box is what it
+/// does itself.
+#[must_use]
+pub fn label_in(topology: &Topology, component: Component) -> &'static str {
+    let has_rooms = topology.members().any(|other| other.inside == Some(component));
+    match component {
+        Component::Kubelet if has_rooms => "sync loop",
+        Component::Containerd if has_rooms => "core services",
+        other => label(other),
+    }
 }
 
 /// The name in a box.
@@ -280,7 +313,6 @@ fn neighbours(
 fn order(
     rows: &mut [Row],
     links: &[(Component, Component, Protocol)],
-    _row_of: &BTreeMap<Component, usize>,
 ) {
     for sweep in 0..6 {
         let downwards = sweep % 2 == 0;
@@ -440,15 +472,18 @@ fn stack_up(
     tops
 }
 
-fn draw(
-    topology: &Topology,
-    rows: &[Row],
-    links: &[(Component, Component, Protocol)],
-    row_of: &BTreeMap<Component, usize>,
-    centers: &[Vec<f64>],
-    tops: &[f64],
-    full: f64,
-) -> Geometry {
+/// What is known before anything is drawn.
+#[derive(Clone, Copy)]
+struct Sketch<'a> {
+    links: &'a [(Component, Component, Protocol)],
+    rows: &'a [Row],
+    row_of: &'a BTreeMap<Component, usize>,
+    centers: &'a [Vec<f64>],
+    tops: &'a [f64],
+}
+
+fn draw(topology: &Topology, sketch: &Sketch<'_>, full: f64) -> Geometry {
+    let Sketch { links, rows, row_of, centers, tops } = *sketch;
     let mut geometry = Geometry {
         width: full,
         height: tops.last().copied().unwrap_or_default(),
@@ -476,7 +511,7 @@ fn draw(
         (above + tops[lower]) / 2.0
     });
     geometry.edges = (0..links.len())
-        .map(|index| edge(index, links, rows, row_of, centers, tops, &geometry))
+        .map(|index| edge(sketch, &geometry, index))
         .collect();
     geometry
 }
@@ -515,13 +550,8 @@ fn union(a: Rect, b: Rect) -> Rect {
 
 /// Where the line leaves or enters a box: lines on one side share it, in the order of where they
 /// come from.
-fn port(
-    geometry: &Geometry,
-    links: &[(Component, Component, Protocol)],
-    row_of: &BTreeMap<Component, usize>,
-    index: usize,
-    component: Component,
-) -> f64 {
+fn port(sketch: &Sketch<'_>, geometry: &Geometry, index: usize, component: Component) -> f64 {
+    let Sketch { links, rows, row_of, centers, .. } = *sketch;
     let Some(node) = geometry.node(component) else { return 0.0 };
     let other = |link: &(Component, Component, Protocol)| {
         if link.0 == component { link.1 } else { link.0 }
@@ -530,46 +560,65 @@ fn port(
         row_of[&other(link)].cmp(&row_of[&component])
     };
     let mine = side(&links[index]);
-    let x = |link: &(Component, Component, Protocol)| {
+    let far = |link: &(Component, Component, Protocol)| {
         geometry.node(other(link)).map_or(0.0, |node| node.rect.center().x)
     };
+    // The next point of the way: a passage in the neighbouring row, or the other box.
+    let next = |i: usize| {
+        let here = row_of[&component];
+        let row = match side(&links[i]) {
+            std::cmp::Ordering::Greater => Some(here + 1),
+            std::cmp::Ordering::Less => here.checked_sub(1),
+            std::cmp::Ordering::Equal => None,
+        };
+        let passage = row.and_then(|row| {
+            let slot = rows.get(row)?.slots.iter().position(|s| *s == Slot::Passage(i))?;
+            Some(centers[row][slot])
+        });
+        passage.unwrap_or_else(|| far(&links[i]))
+    };
     if component.kind() == ComponentKind::Kernel {
-        return x(&links[index]).clamp(node.rect.x + PORT, node.rect.x + node.rect.w - PORT);
+        return next(index).min(node.rect.x + node.rect.w - PORT).max(node.rect.x + PORT);
     }
     let mut sharing: Vec<usize> = (0..links.len())
         .filter(|&i| (links[i].0 == component || links[i].1 == component) && side(&links[i]) == mine)
         .collect();
-    sharing.sort_by(|&a, &b| x(&links[a]).total_cmp(&x(&links[b])).then(a.cmp(&b)));
+    sharing.sort_by(|&a, &b| {
+        let far = far(&links[a]).total_cmp(&far(&links[b]));
+        next(a).total_cmp(&next(b)).then(far).then(a.cmp(&b))
+    });
     let place = sharing.iter().position(|&i| i == index).unwrap_or_default() as f64;
     let count = sharing.len() as f64;
     let step = PORT.min((node.rect.w - 16.0) / count);
     node.rect.center().x + (place - (count - 1.0) / 2.0) * step
 }
 
-fn edge(
-    index: usize,
-    links: &[(Component, Component, Protocol)],
-    rows: &[Row],
-    row_of: &BTreeMap<Component, usize>,
-    centers: &[Vec<f64>],
-    tops: &[f64],
-    geometry: &Geometry,
-) -> Edge {
+fn edge(sketch: &Sketch<'_>, geometry: &Geometry, index: usize) -> Edge {
+    let Sketch { links, rows, row_of, centers, tops } = *sketch;
     let (from, to, protocol) = links[index];
     let (a, b) = (row_of[&from], row_of[&to]);
     let (xa, xb) = (
-        port(geometry, links, row_of, index, from),
-        port(geometry, links, row_of, index, to),
+        port(sketch, geometry, index, from),
+        port(sketch, geometry, index, to),
     );
     let mut path = String::new();
     let label;
-    if a == b {
+    let rect = |component| geometry.node(component).map_or(Rect::default(), |node| node.rect);
+    if a == b && adjacent(&rows[a], from, to) {
+        // Straight, from side to side.
+        let y = tops[a] + NODE_HEIGHT / 2.0;
+        let (left, right) = (rect(from), rect(to));
+        let (x1, x2) = if left.x < right.x {
+            (left.x + left.w, right.x)
+        } else {
+            (left.x, right.x + right.w)
+        };
+        let _ = write!(path, "M{x1:.0} {y:.0}L{x2:.0} {y:.0}");
+        label = Point { x: (x1 + x2) / 2.0, y: y - NODE_HEIGHT / 2.0 - 4.0 };
+    } else if a == b {
         // A bow over the row.
         let y = tops[a];
-        let (ca, cb) = (
-            geometry.node(from).map_or(xa, |node| node.rect.center().x),
-            geometry.node(to).map_or(xb, |node| node.rect.center().x),
-        );
+        let (ca, cb) = (rect(from).center().x, rect(to).center().x);
         let lean = if ca < cb { PORT / 2.0 } else { -PORT / 2.0 };
         let (x1, x2) = (ca + lean, cb - lean);
         let _ = write!(
@@ -606,6 +655,12 @@ fn edge(
         label = Point { x: (at.x + last.x) / 2.0, y: (at.y + last.y) / 2.0 };
     }
     Edge { from, to, protocol, path, label }
+}
+
+/// Whether two boxes stand side by side.
+fn adjacent(row: &Row, a: Component, b: Component) -> bool {
+    let at = |component| row.slots.iter().position(|slot| *slot == Slot::Box(component));
+    matches!((at(a), at(b)), (Some(a), Some(b)) if a.abs_diff(b) == 1)
 }
 
 /// Leaves and arrives vertically.
@@ -646,7 +701,7 @@ mod tests {
     }
 
     fn at(width: f64) -> Geometry {
-        layout(&Request { topology: &dockershim(), width, height: 600.0, keep: &|_| true })
+        layout(&Request { topology: &dockershim(), width, height: 600.0, takes_part: &|_| true })
     }
 
     #[test]

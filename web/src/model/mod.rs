@@ -5,3 +5,4 @@ pub mod run;
 pub mod syncpod;
 pub mod timeline;
 pub mod tree;
+pub mod yaml;

@@ -52,9 +52,6 @@ captions! {
     "~status Running"
         "The status manager reports {pod} as Running: it has its sandbox and all of its containers were created."
         "status manager 上报 {pod} 处于 Running：沙箱就绪，全部容器都已创建。"
-    "~status Succeeded"
-        "Every container of {pod} ended with exit code 0 and none will start again: the pod Succeeded."
-        "{pod} 的所有容器都以退出码 0 结束，不会再重启：Pod 的阶段为 Succeeded。"
     "~status Failed"
         "The containers of {pod} have ended, at least one of them badly, and none will start again: the pod Failed."
         "{pod} 的容器均已结束，且至少一个失败，不会再重启：Pod 的阶段为 Failed。"
@@ -78,18 +75,42 @@ captions! {
     "~step *"
         "SyncPod step {step}: {title}."
         "SyncPod 第 {step} 步：{title}。"
-    "> *syncTerminat*"
+    "> SyncTerminatingPod @*"
         "The pod is being deleted or has finished, so its worker stops it instead of starting anything."
         "Pod 正在删除或已经结束，pod worker 转为停止它，而不再启动任何东西。"
-    "> *SyncPod* @runtime-manager"
-        "The pod worker asks the runtime manager to make the node agree with the spec of {pod}."
-        "pod worker 要求运行时管理器让节点的实际状态与 {pod} 的规约一致。"
-    "> *syncPod* @*"
-        "The pod worker of {pod} wakes up and runs one sync: compare what should be with what is, then act."
-        "{pod} 的 pod worker 被唤醒，执行一次同步：比较期望状态与实际状态，然后采取行动。"
-    "> relist* @*"
+    "> SyncPod @*"
+        "The pod worker of {pod} wakes up and asks the runtime manager to make the node agree with the pod’s spec."
+        "{pod} 的 pod worker 被唤醒，要求运行时管理器让节点的实际状态与 Pod 的规约一致。"
+    "! SyncPod @*"
+        "SyncPod ends with an error: {message}. The pod worker will try again in about ten seconds."
+        "SyncPod 以错误结束：{message}。pod worker 大约十秒后重试。"
+    "< SyncPod @*"
+        "SyncPod has done what it planned, in {took}. Whatever happens next, PLEG will notice."
+        "SyncPod 用 {took} 完成了计划。此后的变化由 PLEG 发现。"
+    "> createPodSandbox @*"
+        "SyncPod prepares a sandbox: names, labels, DNS, log directory, port mappings."
+        "SyncPod 准备沙箱配置：名称、标签、DNS、日志目录、端口映射。"
+    "> startContainer @*"
+        "SyncPod starts {container}, in four parts: image, create, start, post-start hook."
+        "SyncPod 启动 {container}，分四步：镜像、创建、启动、postStart 钩子。"
+    "! startContainer @*"
+        "{container} did not start: {message}."
+        "{container} 未能启动：{message}。"
+    "> killContainer @*"
+        "The kubelet ends {container} and gives it its grace period."
+        "kubelet 终止 {container}，并给予宽限期。"
+    "> EnsureImageExists @*"
+        "The image manager makes sure that image {image} is on the node, as the pull policy says."
+        "镜像管理器按拉取策略确保镜像 {image} 在节点上。"
+    "! EnsureImageExists @*"
+        "The image is not to be had: {message}."
+        "无法得到镜像：{message}。"
+    "> Relist @*"
         "PLEG, the pod lifecycle event generator, lists what the runtime has and compares it with its last list. Differences wake pod workers."
         "PLEG（Pod 生命周期事件生成器）列出运行时中的一切，与上一次的列表比对；有差异就唤醒相应的 pod worker。"
+    "> GarbageCollect @*"
+        "The kubelet looks for dead containers and sandboxes that nobody needs any more."
+        "kubelet 查找不再需要的已退出容器和沙箱。"
 
     // CRI: sandboxes.
     "> RunPodSandbox @*"
@@ -145,18 +166,12 @@ captions! {
     "< CreateContainer @*"
         "Container {container} exists, in state CREATED."
         "容器 {container} 已存在，状态为 CREATED。"
-    "! CreateContainer @*"
-        "Container {container} could not be created: {message}."
-        "容器 {container} 创建失败：{message}。"
     "> StartContainer @*"
         "Now the program of {container} is started."
         "现在启动 {container} 的程序。"
     "< StartContainer @*"
         "{container} runs."
         "{container} 已在运行。"
-    "! StartContainer @*"
-        "{container} could not be started: {message}."
-        "{container} 启动失败：{message}。"
     "> StopContainer @*"
         "The kubelet has {container} stopped: SIGTERM first and, when the grace period is over, SIGKILL."
         "kubelet 要求停止 {container}：先发送 SIGTERM，宽限期过后再发送 SIGKILL。"
@@ -173,9 +188,6 @@ captions! {
     "> ListContainers @*"
         "The kubelet lists the containers that the runtime has."
         "kubelet 列出运行时中的容器。"
-    "> Version @*"
-        "The kubelet asks which runtime answers at the CRI socket, and in which version."
-        "kubelet 询问 CRI 套接字后面是什么运行时、什么版本。"
     "> Status @*"
         "The kubelet asks whether the runtime and its network are ready."
         "kubelet 询问运行时及其网络是否就绪。"
@@ -257,21 +269,27 @@ captions! {
     "> *delete* @runc"
         "runc cleans up what it made for the container."
         "runc 清理它为容器创建的东西。"
-    "> *start* @containerd-shim"
-        "The shim is told to start the process. The shim, not the daemon, will be its parent, so the daemon can restart without harm."
-        "通知 shim 启动进程。父进程是 shim 而非守护进程，因此守护进程重启不会影响容器。"
-    "> *create* @containerd-shim"
+    "> containerd-shim-runc-v2 start @*"
+        "A shim is started for the pod. It stays with the pod’s processes, so that the daemon can restart without harm."
+        "为 Pod 启动一个 shim。它一直陪伴 Pod 的进程，因此守护进程重启不会影响容器。"
+    "> Task.Create @containerd-shim"
         "The shim is told to create the container; it will run runc for that."
         "通知 shim 创建容器；为此它会执行 runc。"
-    "> *kill* @containerd-shim"
+    "> Task.Start @containerd-shim"
+        "The shim is told to start the process. The shim, not the daemon, is its parent."
+        "通知 shim 启动进程；进程的父进程是 shim，而不是守护进程。"
+    "> Task.Kill @containerd-shim"
         "The shim is told to send a signal to the container."
         "通知 shim 向容器发送信号。"
-    "> *delete* @containerd-shim"
+    "> Task.Delete @containerd-shim"
         "The shim is told to forget the ended process; it hands over the exit status."
         "通知 shim 清理已结束的进程，并交出其退出状态。"
     "> * @containerd-shim"
         "{from} asks the shim, which holds the container’s process and its standard streams: {op}."
         "{from} 请求 shim：{op}。shim 掌管着容器的进程和标准流。"
+    "> Forward * @containerd"
+        "The shim publishes an event, and containerd passes it on to whoever subscribed: {op}."
+        "shim 发布一个事件，containerd 转发给订阅者：{op}。"
     "> * @containerd"
         "{from} asks containerd, which keeps images, snapshots and tasks: {op}."
         "{from} 请求 containerd：{op}。containerd 管理镜像、快照和任务。"
@@ -337,34 +355,79 @@ captions! {
 /// The reasons for glue, by key.
 const GLUES: &[(&str, &str, &str)] = &[
     (
-        "translate",
-        "CRI and Docker’s API do not share their terms, so every request and answer is rewritten.",
-        "CRI 与 Docker API 的术语不同，每个请求和应答都要改写。",
+        "infra-container",
+        "Docker knows no pods, so a container that only sleeps stands for the sandbox and holds its namespaces.",
+        "Docker 不认识 Pod，于是用一个只会休眠的容器充当沙箱，并保持其命名空间。",
+    ),
+    (
+        "image-check",
+        "Docker’s create call does not pull, so dockershim looks for the pause image and pulls it itself.",
+        "Docker 的创建调用不会拉取镜像，因此 dockershim 自己检查并拉取 pause 镜像。",
+    ),
+    (
+        "conflict-recovery",
+        "Docker’s names are unique and outlive crashes, so a name that is taken is recognised by the text of an error, and its container removed.",
+        "Docker 的容器名唯一，且在崩溃后依然存在；名字被占用只能从错误文本中识别，再删除占用它的容器。",
     ),
     (
         "checkpoint",
-        "Docker cannot keep a pod’s port mappings and network mode for Kubernetes, so a file does.",
-        "Docker 无法替 Kubernetes 保存 Pod 的端口映射和网络模式，只能另写一个文件。",
+        "Docker may lose a container with all that was known of its pod, so dockershim keeps ports and network mode in a file of its own.",
+        "Docker 可能丢失容器以及关于其 Pod 的一切信息，因此 dockershim 把端口和网络模式存在自己的文件里。",
     ),
     (
-        "resolv",
-        "Docker writes its own resolv.conf, and Kubernetes needs another, so the file is rewritten behind Docker’s back.",
-        "Docker 写入自己的 resolv.conf，而 Kubernetes 需要另一份，只好绕过 Docker 改写文件。",
+        "resolv-conf-rewrite",
+        "Docker writes a resolv.conf of its own, so dockershim asks where it is and writes over it after the container has started.",
+        "Docker 会写入自己的 resolv.conf，因此 dockershim 在容器启动后查出其位置并改写它。",
     ),
     (
-        "conflict",
-        "Docker’s container names must be unique, also across crashes, so a conflict has to be recognised by the error’s text.",
-        "Docker 的容器名必须唯一，崩溃之后也不例外，于是只能根据错误文本识别冲突。",
+        "cni-by-hand",
+        "Docker’s networks are not CNI, so the container starts without one and dockershim runs the plugins on its process.",
+        "Docker 的网络不是 CNI，因此容器启动时没有网络，再由 dockershim 对其进程执行 CNI 插件。",
     ),
     (
-        "log",
-        "Docker writes logs where and how it likes, so a symbolic link leads from where Kubernetes looks to where they are.",
-        "Docker 按自己的方式和位置写日志，因此用符号链接把 Kubernetes 查找的位置指过去。",
+        "ip-by-nsenter",
+        "CNI cannot be asked for an address later, so dockershim enters the network namespace and reads it off.",
+        "事后无法向 CNI 查询地址，因此 dockershim 进入网络命名空间读取。",
     ),
     (
-        "inspect",
-        "CRI’s answer needs what Docker keeps to itself, so the container is inspected once more.",
-        "CRI 的应答需要 Docker 内部的信息，因此要再 inspect 一次容器。",
+        "log-symlink",
+        "Docker writes logs under its own directory and in its own format, so a symbolic link leads there from where the kubelet looks.",
+        "Docker 把日志写在自己的目录、用自己的格式，因此要从 kubelet 查找的位置建一个符号链接指过去。",
+    ),
+    (
+        "labels-for-annotations",
+        "Docker has no annotations, sandboxes or log paths, so all of them are kept in labels and sorted out again on every read.",
+        "Docker 没有注解、沙箱和日志路径的概念，这些都存放在标签里，每次读取都要重新拆分。",
+    ),
+    (
+        "self-dial",
+        "The kubelet and dockershim are one process, and still the CRI call leaves through a socket and comes back.",
+        "kubelet 与 dockershim 是同一个进程，但 CRI 调用仍要从套接字出去再回来。",
+    ),
+    (
+        "api-version",
+        "Docker’s API differs between versions, so dockershim asks for the version to decide what it may send.",
+        "Docker API 因版本而异，因此 dockershim 先查询版本，再决定可以发送什么。",
+    ),
+    (
+        "image-id",
+        "Docker’s containers carry only the id of their image, so its digest is looked up for every status.",
+        "Docker 容器只记录镜像 ID，因此每次查询状态都要再查一次镜像摘要。",
+    ),
+    (
+        "exec-inspect",
+        "Docker’s exec stream ends without an exit code, so dockershim asks for it afterwards.",
+        "Docker 的 exec 流结束时不带退出码，因此 dockershim 事后再去查询。",
+    ),
+    (
+        "name-parsing",
+        "Pod, namespace and attempt are read back from the container’s name in Docker, for which the container is inspected.",
+        "Pod、命名空间和尝试次数要从 Docker 容器名中解析回来，为此需要 inspect 容器。",
+    ),
+    (
+        "remove-children",
+        "Docker does not know which containers belong to a sandbox, so they are found by a label and removed one by one.",
+        "Docker 不知道哪些容器属于某个沙箱，因此按标签查找并逐个删除。",
     ),
 ];
 
@@ -373,7 +436,7 @@ const GLUES: &[(&str, &str, &str)] = &[
 pub fn glue(key: &str, lang: Lang) -> &str {
     GLUES
         .iter()
-        .find(|(known, ..)| key.contains(known))
+        .find(|(known, ..)| *known == key)
         .map_or(key, |(_, en, zh)| lang.pick(en, zh))
 }
 

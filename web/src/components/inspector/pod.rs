@@ -24,7 +24,7 @@ pub(super) fn pod(store: &Store) -> Html {
             { heading(store.text(M::Describe)) }
             { plain(store.text(M::Describe), &describe(&pod, frame.at, store.lang)) }
             { heading(store.text(M::Yaml)) }
-            { yaml(store.text(M::Yaml), &api::print::to_yaml(&object)) }
+            { yaml(store.text(M::Yaml), &crate::model::yaml::yaml(&api::print::to_json(&object))) }
         </>
     }
 }
