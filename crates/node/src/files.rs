@@ -111,6 +111,20 @@ impl Node {
         direct.cloned().collect()
     }
 
+    /// Everything below a directory, however deep.
+    #[must_use]
+    pub fn list_below(&self, path: &str) -> Vec<Rc<str>> {
+        let below = format!("{path}/");
+        self.0.files.borrow().below(&below).cloned().collect()
+    }
+
+    /// Whether a path is a directory with something in it.
+    #[must_use]
+    pub fn has_entries(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.0.files.borrow().below(&below).next().is_some()
+    }
+
     /// Makes a control group; one that exists stays.
     pub fn create_cgroup(&self, ctx: &Ctx, path: &str) {
         let path: Rc<str> = path.into();
