@@ -103,8 +103,11 @@ struct Inner {
 }
 
 /// A configuration list.
-struct Network {
+#[derive(Default)]
+pub(crate) struct Network {
     name: Rc<str>,
+    /// What it was read from.
+    text: Rc<str>,
     cni_version: String,
     plugins: Vec<Plugin>,
 }
@@ -267,8 +270,53 @@ impl Cni {
         Ok(())
     }
 
-    /// Executes one plugin.
+    /// Executes one plugin of a list that the caller has loaded itself. The result as JSON text;
+    /// empty for DEL.
+    ///
+    /// # Errors
+    /// The plugin's `msg`.
+    pub(crate) async fn execute(
+        &self,
+        ctx: &Ctx,
+        command: &'static str,
+        network: &Rc<Network>,
+        index: usize,
+        interface: &'static str,
+        request: &Rc<CniRequest>,
+        previous: Option<Rc<str>>,
+    ) -> Result<Rc<str>, SimError> {
+        if index >= network.plugins.len() {
+            return Ok("".into());
+        }
+        let earlier = previous.as_ref().map(|json| CniResult { ip: None, json: json.clone() });
+        let run = Run { command, network, index, interface, request, previous };
+        let result = self.execute_plugin(ctx, &run, async |ctx, pid| {
+            if command == "ADD" {
+                self.plugin_add(&ctx, &run, pid, earlier).await
+            } else {
+                self.plugin_del(&ctx, &run, pid).await?;
+                Ok(CniResult { ip: None, json: "".into() })
+            }
+        });
+        result.await.map(|result| result.json)
+    }
+
+    /// Executes one plugin; errors say which it was.
     async fn run(
+        &self,
+        ctx: &Ctx,
+        run: &Run<'_>,
+        plugin: impl AsyncFnOnce(Ctx, u32) -> Result<CniResult, SimError>,
+    ) -> Result<CniResult, SimError> {
+        self.execute_plugin(ctx, run, plugin).await.map_err(|error| {
+            let kind = &run.plugin().kind;
+            let verb = if run.command == "ADD" { "add" } else { "delete" };
+            let message = format!("plugin type={kind:?} failed ({verb}): {}", error.message);
+            SimError::new("Unknown", message)
+        })
+    }
+
+    async fn execute_plugin(
         &self,
         ctx: &Ctx,
         run: &Run<'_>,
@@ -292,19 +340,15 @@ impl Cni {
         let answer = |result: &CniResult| {
             if result.json.is_empty() { Payload::None } else { Payload::Json(result.json.clone()) }
         };
-        let ran = ctx.call_answering(hop, answer, async |ctx| {
+        ctx.call_answering(hop, answer, async |ctx| {
             let process = ProcessSpec::host(options.caller_pid, [path.as_str()]);
             let pid = node.start_process(&ctx, process.of(Component::Cni));
             let result = plugin(ctx.clone(), pid).await;
             let code = i32::from(result.is_err());
             node.end_process(&ctx, pid, Exit { code, oom_killed: false });
             result
-        });
-        ran.await.map_err(|error| {
-            let verb = if command == "ADD" { "add" } else { "delete" };
-            let message = format!("plugin type={kind:?} failed ({verb}): {}", error.message);
-            SimError::new("Unknown", message)
         })
+        .await
     }
 
     async fn plugin_add(
@@ -511,7 +555,7 @@ impl Plugin {
 
 impl Network {
     /// Reads a list, or a single plugin's configuration, which stands for a list of one.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let member = |name: &str| config[name].as_str().unwrap_or_default();
         let plugins = match config.get("plugins").and_then(Value::as_array) {
@@ -520,13 +564,51 @@ impl Network {
         };
         Ok(Self {
             name: member("name").into(),
+            text: text.into(),
             cni_version: member("cniVersion").to_owned(),
             plugins,
         })
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it was read from.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many plugins it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.plugins.len()
+    }
+
+    /// What a plugin of it is called.
+    pub(crate) fn kind(&self, index: usize) -> &str {
+        self.plugins.get(index).map_or("", |plugin| &plugin.kind)
+    }
+
+    /// Whether one of its plugins declares a capability.
+    pub(crate) fn has_capability(&self, name: &str) -> bool {
+        self.plugins.iter().any(|plugin| plugin.capabilities.iter().any(|known| known == name))
+    }
+
+    /// Whether its version of CNI tells DEL the result of ADD: 0.4.0 and later do.
+    pub(crate) fn knows_previous_result(&self) -> bool {
+        let mut parts = self.cni_version.split('.').map(|part| part.parse().unwrap_or(0));
+        let version: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        version >= (0, 4)
+    }
+
     /// The standard input of one plugin of the list: its own configuration, and what libcni adds.
-    fn stdin(&self, index: usize, request: &CniRequest, previous: Option<&str>) -> String {
+    pub(crate) fn stdin(
+        &self,
+        index: usize,
+        request: &CniRequest,
+        previous: Option<&str>,
+    ) -> String {
         let plugin = &self.plugins[index];
         let mut members: BTreeMap<&str, String> =
             plugin.members.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
@@ -648,7 +730,12 @@ const fn network_address(address: u32, prefix: u8) -> u32 {
 }
 
 /// The environment of a plugin.
-fn environment(command: &str, request: &CniRequest, interface: &str, bin_dir: &str) -> Vec<String> {
+pub(crate) fn environment(
+    command: &str,
+    request: &CniRequest,
+    interface: &str,
+    bin_dir: &str,
+) -> Vec<String> {
     let mut args = String::from("CNI_ARGS=");
     for (index, (name, value)) in request.args.iter().enumerate() {
         let separator = if index > 0 { ";" } else { "" };
