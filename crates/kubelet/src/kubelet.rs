@@ -280,6 +280,25 @@ pub(crate) struct Work {
     pub(crate) reference: PodRef,
 }
 
+/// The client of the version's own source tree.
+fn cri_client(config: &KubeletConfig, endpoint: Endpoint) -> CriClient {
+    let [runtime, image] = match config.version.minor {
+        ..=22 => [
+            "kubernetes@v1.22.6 pkg/kubelet/cri/remote/remote_runtime.go",
+            "kubernetes@v1.22.6 pkg/kubelet/cri/remote/remote_image.go",
+        ],
+        23..=32 => [
+            "kubernetes@v1.32.10 staging/src/k8s.io/cri-client/pkg/remote_runtime.go",
+            "kubernetes@v1.32.10 staging/src/k8s.io/cri-client/pkg/remote_image.go",
+        ],
+        _ => [
+            "kubernetes@v1.36.3 staging/src/k8s.io/cri-client/pkg/remote_runtime.go",
+            "kubernetes@v1.36.3 staging/src/k8s.io/cri-client/pkg/remote_image.go",
+        ],
+    };
+    CriClient::new(Component::CriClient, endpoint).with_sources(runtime, image)
+}
+
 impl Inner {
     fn new(machine: &Machine) -> Rc<Self> {
         let config = machine.config.clone();
@@ -287,7 +306,7 @@ impl Inner {
         Rc::new(Self {
             sim: machine.sim.clone(),
             features: config.version.features(),
-            cri: CriClient::new(Component::CriClient, machine.endpoint.clone()),
+            cri: cri_client(&config, machine.endpoint.clone()),
             host: machine.host.clone(),
             api_server: machine.api_server.clone(),
             started: machine.sim.now(),

@@ -24,6 +24,8 @@ pub fn add(topology: &mut Topology) {
     }
     let links = [
         (Component::Kubelet, Component::PodWorkers),
+        (Component::Kubelet, Component::Pleg),
+        (Component::Kubelet, Component::GarbageCollector),
         (Component::PodWorkers, Component::RuntimeManager),
         (Component::PodWorkers, Component::StatusManager),
         (Component::RuntimeManager, Component::ImageManager),

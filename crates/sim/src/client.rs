@@ -27,13 +27,21 @@ pub struct Endpoint {
 pub struct CriClient {
     caller: Component,
     endpoint: Endpoint,
+    sources: Option<[&'static str; 2]>,
 }
 
 impl CriClient {
     /// A client that belongs to a component.
     #[must_use]
     pub const fn new(caller: Component, endpoint: Endpoint) -> Self {
-        Self { caller, endpoint }
+        Self { caller, endpoint, sources: None }
+    }
+
+    /// The upstream files of the client, as `project@version path`: that of the runtime service
+    /// and that of the image service. Their functions are called as the methods are.
+    #[must_use]
+    pub fn with_sources(self, runtime: &'static str, image: &'static str) -> Self {
+        Self { sources: Some([runtime, image]), ..self }
     }
 
     /// Where it dials.
@@ -48,9 +56,13 @@ impl CriClient {
     /// The runtime's, and injected ones.
     pub async fn call<R: Rpc>(&self, ctx: &Ctx, request: R) -> Result<R::Response, Status> {
         let sent = if ctx.sim().is_recording() { encode(&request) } else { Payload::None };
-        let hop = Hop::new(self.caller, self.endpoint.component, Protocol::Cri, R::METHOD)
+        let mut hop = Hop::new(self.caller, self.endpoint.component, Protocol::Cri, R::METHOD)
             .request(move || sent.clone())
             .takes(self.endpoint.latency);
+        if let Some([runtime, image]) = self.sources {
+            let file = if R::SERVICE.ends_with("ImageService") { image } else { runtime };
+            hop = hop.source(format!("{file} {}", R::METHOD));
+        }
         ctx.call_answering(hop, encode, async |ctx| {
             request.dispatch(&*self.endpoint.service, &ctx).await
         })

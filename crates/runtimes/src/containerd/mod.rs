@@ -121,7 +121,9 @@ pub fn topology(topology: &mut Topology) {
         .link_at(CriPlugin, Cni, Protocol::Cni, "/opt/cni/bin")
         .link(CriPlugin, Kernel, Protocol::Syscall)
         .link(Containerd, Registry, Protocol::Https)
+        .link(Containerd, ContainerdShim, Protocol::Exec)
         .link_at(Containerd, ContainerdShim, Protocol::Ttrpc, "/run/containerd/s")
+        .link_at(ContainerdShim, Containerd, Protocol::Ttrpc, "/run/containerd/containerd.sock.ttrpc")
         .link(ContainerdShim, Runc, Protocol::Exec)
         .link(Runc, Kernel, Protocol::Syscall)
         .link(Cni, Kernel, Protocol::Syscall);
