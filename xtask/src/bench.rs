@@ -85,7 +85,10 @@ fn pods(report: &mut String, tools: &Tools, native: &Native) -> Result<()> {
         }
     }
     writeln!(report, "## Pods brought to Running on one node ({STACK}, everything recorded)\n")?;
-    writeln!(report, "| pods | native, pods per CPU second | cost per pod against 100 | wasm under node, pods per CPU second | cost per pod against 100 |")?;
+    writeln!(
+        report,
+        "| pods | native, pods per CPU second | cost per pod against 100 | wasm under node, pods per CPU second | cost per pod against 100 |"
+    )?;
     writeln!(report, "| ---: | ---: | ---: | ---: | ---: |")?;
     let mut seconds = Vec::new();
     for count in &counts {
@@ -137,7 +140,8 @@ fn seeking(report: &mut String, tools: &Tools) -> Result<()> {
     let text = shell::output(node.env("SHIMSCOPE_TEST_MODULES", tests_folder()))?;
     writeln!(report, "## Seeking to a random cursor of {SEEK_EVENTS} events in Chromium\n")?;
     writeln!(report, "| | milliseconds |\n| --- | ---: |")?;
-    for (key, name) in [("median", "median"), ("p95", "95th percentile"), ("max", "longest of 300")] {
+    for (key, name) in [("median", "median"), ("p95", "95th percentile"), ("max", "longest of 300")]
+    {
         writeln!(report, "| {name} | {:.2} |", figure(&text, key)?)?;
     }
     writeln!(report)?;

@@ -7,7 +7,9 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line program talks on standard output")]
 
+mod bench;
 mod cache;
+mod engine;
 mod page;
 mod serve;
 mod setup;
@@ -29,6 +31,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "serve", summary: serve::SUMMARY, run: serve::run },
     Command { name: "test", summary: test::SUMMARY, run: test::run },
+    Command { name: "bench", summary: bench::SUMMARY, run: bench::run },
     Command { name: "setup", summary: setup::SUMMARY, run: setup::run },
     Command { name: "with", summary: setup::WITH_SUMMARY, run: setup::with },
 ];

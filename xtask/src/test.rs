@@ -1,12 +1,12 @@
 //! `cargo xtask test`: everything that has to hold, section by section.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
-use crate::setup::{Need, Tools, tests_folder, wasm_target_dir};
+use crate::engine::{self, For};
+use crate::setup::{Need, Tools, tests_folder};
 use crate::{finish, page, shell};
 
 pub(crate) const SUMMARY: &str = "set up what the tests need and run them all";
@@ -191,32 +191,12 @@ fn wasm(tools: &Tools) -> Result<()> {
 }
 
 fn parity(tools: &Tools) -> Result<()> {
-    let engine = build_engine(tools)?;
+    let engine = engine::build(tools, For::Node)?;
     shell::run(shell::cargo().args(["build", "-p", "shimscope"]))?;
     let script = shell::workspace_root().join("xtask/js/parity.cjs");
     let traces = shell::target_dir().join("parity");
     let native = shell::target_dir().join("debug/shimscope");
     shell::run(tools.command("node").arg(script).arg(engine).arg(native).arg(traces))
-}
-
-/// The simulator alone as wasm for node, and the file to load.
-fn build_engine(tools: &Tools) -> Result<PathBuf> {
-    let mut cargo = tools.command("cargo");
-    shell::run(cargo.args([
-        "build",
-        "-p",
-        "engine",
-        "--target",
-        "wasm32-unknown-unknown",
-        "--profile",
-        "wasm-release",
-    ]))?;
-    let wasm = wasm_target_dir().join("wasm32-unknown-unknown/wasm-release/engine.wasm");
-    let out = wasm_target_dir().join("engine");
-    shell::run(
-        tools.command("wasm-bindgen").args(["--target", "nodejs", "--out-dir"]).arg(&out).arg(wasm),
-    )?;
-    Ok(out.join("engine.js"))
 }
 
 fn browser(tools: &Tools) -> Result<()> {

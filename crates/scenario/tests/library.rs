@@ -6,7 +6,7 @@
 use expect_test::expect_file;
 use scenario::{Builtin, Stack, builtin, simulate};
 use std::collections::BTreeSet;
-use trace::{Effect, EventId, Level, Trace, What};
+use trace::{Effect, EventId, Level, Payload, Trace, What};
 
 fn each(mut check: impl FnMut(&'static Builtin, Stack, Trace)) {
     for builtin in builtin() {
@@ -147,13 +147,25 @@ fn a_scenario_shows_what_it_is_about() {
         let expected: &[&str] = match builtin.id {
             "image-pull-back-off" => &["Pulling", "Failed", "BackOff", "Pulled"],
             "crash-loop" => &["BackOff"],
-            "cni-fails" | "name-conflict" => &["FailedCreatePodSandBox"],
+            "cni-fails" => &["FailedCreatePodSandBox"],
             "delete-pod" => &["Killing"],
             _ => &["Created", "Started"],
         };
         for reason in expected {
             let place = format!("{} on {}", builtin.id, stack.key());
             assert!(reasons.contains(*reason), "{place}: no event {reason} in {reasons:?}");
+        }
+        if builtin.id == "name-conflict" {
+            let names = trace.calls().filter_map(|(.., call)| match &call.request {
+                Payload::Http { query, .. } if call.op == "POST /containers/create" => {
+                    query.iter().find(|(key, _)| key == "name").map(|(_, name)| name.as_str())
+                }
+                _ => None,
+            });
+            let names: Vec<&str> = names.filter(|name| name.starts_with("k8s_POD_")).collect();
+            let [first, second] = names[..] else { panic!("one conflict, one way around it") };
+            let suffix = second.strip_prefix(first).expect("the name with something behind it");
+            assert_eq!(suffix.len(), 9, "an underscore and eight digits, not {suffix:?}");
         }
     });
 }
