@@ -389,6 +389,10 @@ impl Inner {
                     continue;
                 }
                 again = true;
+                if !orphan {
+                    // It is on its way to its end, and will then begin anew.
+                    continue;
+                }
                 worker.deleted = true;
                 if !worker.terminating {
                     worker.terminating = true;

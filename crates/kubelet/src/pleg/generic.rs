@@ -323,9 +323,7 @@ impl Inner {
             Some(record) => self.pleg.records.borrow_mut().insert(uid.clone(), record),
             None => self.pleg.records.borrow_mut().remove(uid),
         };
-        let telling = |event: &EventType| {
-            matches!(event, EventType::Started | EventType::Died)
-        };
+        let telling = |event: &EventType| matches!(event, EventType::Started | EventType::Died);
         if events.iter().any(|(event, _)| telling(event)) || events.is_empty() {
             self.handle_pleg_event(uid, cause);
         }

@@ -275,6 +275,14 @@ impl Inner {
         }
     }
 
+    fn remove_log_of(&self, number: u32) {
+        let mut state = self.state.borrow_mut();
+        let path = state.containers.get(&number).map(|container| container.log_path.clone());
+        if let Some(path) = path {
+            state.logs.remove(&path);
+        }
+    }
+
     fn containers_of(&self, sandbox: u32) -> Vec<u32> {
         let state = self.state.borrow();
         let Some(uid) = state.sandboxes.get(&sandbox).map(|it| &it.uid) else { return Vec::new() };

@@ -270,6 +270,9 @@ impl RuntimeService<Ctx> for Service {
     ) -> Result<RemovePodSandboxResponse, Status> {
         self.enter(ctx, "RemovePodSandbox", &request.pod_sandbox_id).await?;
         if let Some(number) = number(&request.pod_sandbox_id, "sb-") {
+            for container in self.containers_of(number) {
+                self.remove_log_of(container);
+            }
             self.remove_sandbox_now(ctx, number);
         }
         Ok(RemovePodSandboxResponse {})
@@ -452,6 +455,8 @@ impl RuntimeService<Ctx> for Service {
         let id = &request.container_id;
         self.enter(ctx, "RemoveContainer", &self.name_of(id)).await?;
         if let Some(number) = number(id, "ctr-") {
+            // A container that is removed takes its log with it; one that vanishes does not.
+            self.remove_log_of(number);
             self.remove_container_now(ctx, number);
         }
         Ok(RemoveContainerResponse {})

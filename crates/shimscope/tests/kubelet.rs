@@ -1,0 +1,460 @@
+//! The kubelet against the in-memory runtime: what it asks for, tells and reports, line by line.
+
+use expect_test::{Expect, expect};
+use kubelet::{Data, Host, Kubelet, KubeletConfig, Version};
+use runtimes::fake::{FakeRuntime, Script};
+use sim::Sim;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::rc::Rc;
+use trace::{Effect, Outcome, Payload, Protocol, Time, What};
+
+/// A machine whose only files are the runtime's logs, and a few ConfigMaps.
+struct Machine {
+    runtime: FakeRuntime,
+    config_maps: RefCell<BTreeMap<String, Data>>,
+}
+
+impl Host for Machine {
+    fn read(&self, path: &str) -> Option<Rc<str>> {
+        self.runtime.log(path)
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        self.runtime.logs_in(directory)
+    }
+
+    fn remove(&self, path: &str) {
+        self.runtime.remove_logs(path);
+    }
+
+    fn config_map(&self, _namespace: &str, name: &str) -> Option<Data> {
+        self.config_maps.borrow().get(name).cloned()
+    }
+}
+
+/// A kubelet, its runtime and its machine.
+struct World {
+    sim: Sim,
+    kubelet: Kubelet,
+    runtime: FakeRuntime,
+    machine: Rc<Machine>,
+}
+
+impl World {
+    fn new(minor: u16, script: &str) -> Self {
+        let sim = Sim::new(7);
+        let script: Script = serde_json::from_str(script).expect("a script");
+        let runtime = FakeRuntime::new(&sim, script);
+        let config = KubeletConfig { version: Version::minor(minor), ..KubeletConfig::default() };
+        let machine =
+            Rc::new(Machine { runtime: runtime.clone(), config_maps: RefCell::default() });
+        let kubelet = Kubelet::start_on(&sim, config, runtime.endpoint(), machine.clone());
+        let world = Self { sim, kubelet, runtime, machine };
+        world.until(0.5);
+        world
+    }
+
+    fn until(&self, secs: f64) {
+        self.sim.run_until(Time((secs * 1e9) as u64));
+    }
+
+    fn pod(&self, yaml: &str) -> Rc<api::Pod> {
+        let mut pod = api::manifest::parse(yaml).pods.remove(0);
+        api::set_defaults(&mut pod, 36);
+        pod.metadata.uid = "u1".into();
+        Rc::new(pod)
+    }
+
+    /// Calls but polls, events, and changes of the status, one a line.
+    fn lines(&self) -> String {
+        let mut text = String::new();
+        let events = self.sim.take_events();
+        for event in &events {
+            let at = event.at;
+            match &event.what {
+                What::Call(call) if call.protocol == Protocol::Cri => {
+                    let op = &*call.op;
+                    let poll = op.starts_with("List") || op.ends_with("Status");
+                    if !poll {
+                        writeln!(text, "{at} {op}{}", request(&call.request)).expect("text");
+                    }
+                }
+                What::Return(answer) => {
+                    let failed = match &answer.outcome {
+                        Outcome::Error { code, .. } => code,
+                        Outcome::Ok => continue,
+                    };
+                    let call = events.get(answer.call.0 as usize).and_then(trace::Event::as_call);
+                    if let Some(call) = call.filter(|call| call.protocol == Protocol::Cri) {
+                        writeln!(text, "{at}   {} failed: {failed}", call.op).expect("text");
+                    }
+                }
+                What::Effect(effect) => match &**effect {
+                    Effect::KubeEvent(event) => {
+                        let (reason, field) = (&event.reason, &event.field_path);
+                        writeln!(text, "{at}   {reason} {field} {}", event.message).expect("text");
+                    }
+                    Effect::PodStatus { status, .. } => {
+                        writeln!(text, "{at}     = {}", api::summary(status)).expect("text");
+                    }
+                    Effect::PodRemoved { .. } => writeln!(text, "{at}     gone").expect("text"),
+                    _ => {}
+                },
+                What::Call(_) => {}
+            }
+        }
+        text
+    }
+
+    fn check(&self, expected: &Expect) {
+        expected.assert_eq(&self.lines());
+    }
+}
+
+fn request(payload: &Payload) -> String {
+    let Payload::Proto { message, bytes } = payload else { return String::new() };
+    let json = cri::descriptor::to_json(message, bytes).unwrap_or_default();
+    let mut text = String::new();
+    let paths = [
+        "/pod_sandbox_id",
+        "/container_id",
+        "/config/metadata/name",
+        "/config/metadata/attempt",
+        "/image/image",
+        "/timeout",
+    ];
+    for path in paths {
+        if let Some(value) = json.pointer(path) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            write!(text, " {value}").expect("text");
+        }
+    }
+    text
+}
+
+const ONE: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 5
+  containers: [{name: app, image: 'example.com/app:1'}]
+";
+
+#[test]
+fn a_pod_of_the_api_server_lives_and_is_deleted() {
+    let world = World::new(36, r#"{"images": ["example.com/app:1"]}"#);
+    world.kubelet.add_pod(world.pod(ONE));
+    world.until(4.5);
+    world.kubelet.delete_pod("u1", None);
+    world.until(70.0);
+    assert_eq!(world.runtime.leftovers(), (vec![], vec![]));
+    assert!(world.kubelet.pods().is_empty());
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        4.500   Killing spec.containers{app} Stopping container app
+        4.500 StopContainer ctr-1 5
+        4.520 StopPodSandbox sb-1
+        4.520     = Failed; app terminated (Error)
+        5.010 RemoveContainer ctr-1
+        5.010     gone
+        60.000 StopPodSandbox sb-1
+        60.000 RemovePodSandbox sb-1
+    "#]]);
+}
+
+#[test]
+fn seven_steps_with_init_containers_in_an_old_kubelet() {
+    let script = r#"{"containers": {"init": {"runs": [{"exitAfterMs": 500}]},
+        "app": {"runs": [{"exitAfterMs": 1000, "exitCode": 1}]}}}"#;
+    let world = World::new(22, script);
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  restartPolicy: OnFailure
+  initContainers: [{name: init, image: 'example.com/init:1'}]
+  containers: [{name: app, image: 'example.com/app:1'}]
+";
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(25.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; init waiting (PodInitializing), app waiting (PodInitializing)
+        0.500 RunPodSandbox web
+        0.600   Pulling spec.initContainers{init} Pulling image "example.com/init:1"
+        0.600 PullImage example.com/init:1
+        0.800   Pulled spec.initContainers{init} Successfully pulled image "example.com/init:1" in 200ms
+        0.800 CreateContainer sb-1 init
+        0.820   Created spec.initContainers{init} Created container init
+        0.820 StartContainer ctr-1
+        0.850   Started spec.initContainers{init} Started container init
+        1.010     = Pending; init running, app waiting (PodInitializing)
+        2.010     = Pending; init terminated (Completed), app waiting (PodInitializing)
+        2.010   Pulling spec.containers{app} Pulling image "example.com/app:1"
+        2.010 PullImage example.com/app:1
+        2.210   Pulled spec.containers{app} Successfully pulled image "example.com/app:1" in 200ms
+        2.210 CreateContainer sb-1 app
+        2.230   Created spec.containers{app} Created container app
+        2.230 StartContainer ctr-2
+        2.260   Started spec.containers{app} Started container app
+        3.010     = Running, ready; init terminated (Completed), app running
+        4.010     = Running; init terminated (Completed), app terminated (Error)
+        4.010   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine
+        4.010 CreateContainer sb-1 app 1
+        4.030   Created spec.containers{app} Created container app
+        4.030 StartContainer ctr-3
+        4.060   Started spec.containers{app} Started container app
+        5.010     = Running, ready; init terminated (Completed), app running
+        6.010     = Running; init terminated (Completed), app terminated (Error)
+        6.010   BackOff spec.containers{app} Back-off restarting failed container
+        6.010 RemoveContainer ctr-2
+    "#]]);
+}
+
+#[test]
+fn a_sandbox_that_vanishes_is_made_again_from_the_start() {
+    let script = r#"{"images": ["example.com/app:1"],
+        "events": [{"afterMs": 3000, "action": "removeSandbox"}]}"#;
+    let world = World::new(36, script);
+    world.kubelet.add_pod(world.pod(ONE));
+    world.until(10.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        4.010     = Running; app waiting (ContainerCreating)
+        4.010 RunPodSandbox web
+        4.110     = Running; app waiting (ContainerCreating)
+        4.110   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        4.110 CreateContainer sb-2 app 1
+        4.130   Created spec.containers{app} Container created
+        4.130 StartContainer ctr-2
+        4.160   Started spec.containers{app} Container started
+        4.160     = Running, ready; app running
+    "#]]);
+}
+
+#[test]
+fn a_static_pod_that_comes_back_while_it_ends() {
+    let world = World::new(36, r#"{"images": ["example.com/app:1"]}"#);
+    let pod = world.pod(ONE);
+    world.kubelet.add_static_pod(pod.clone());
+    world.until(4.5);
+    world.kubelet.remove_static_pod("u1");
+    world.until(4.6);
+    world.kubelet.add_static_pod(pod);
+    world.until(12.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        4.500     gone
+        4.500   Killing spec.containers{app} Stopping container app
+        4.500 StopContainer ctr-1 5
+        4.520 StopPodSandbox sb-1
+        4.520     = Running; app terminated (Error)
+        6.000   SandboxChanged  Pod sandbox changed, it will be killed and re-created.
+        6.000 StopPodSandbox sb-1
+        6.000 RunPodSandbox web 1
+        6.100     = Running; app terminated (Error)
+        6.100   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        6.100 CreateContainer sb-2 app 1
+        6.120   Created spec.containers{app} Container created
+        6.120 StartContainer ctr-2
+        6.150   Started spec.containers{app} Container started
+        6.150     = Running, ready; app running
+    "#]]);
+}
+
+#[test]
+fn a_rule_that_restarts_all_containers() {
+    let script = r#"{"images": ["example.com/app:1"], "containers": {
+        "side": {"termDelayMs": 5000},
+        "main": {"runs": [{"exitAfterMs": 2000, "exitCode": 9}, {"exitAfterMs": 0}]}}}"#;
+    let world = World::new(36, script);
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  restartPolicy: Never
+  initContainers: [{name: side, image: 'example.com/app:1', restartPolicy: Always}]
+  containers:
+  - name: main
+    image: example.com/app:1
+    restartPolicy: Never
+    restartPolicyRules: [{action: RestartAllContainers, exitCodes: {operator: In, values: [9]}}]
+  - {name: other, image: 'example.com/app:1'}
+";
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(12.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; side waiting (PodInitializing), main waiting (PodInitializing), other waiting (PodInitializing)
+        0.500 RunPodSandbox web
+        0.600     = Pending; side waiting (PodInitializing), main waiting (PodInitializing), other waiting (PodInitializing)
+        0.600   Pulled spec.initContainers{side} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 side
+        0.620   Created spec.initContainers{side} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.initContainers{side} Container started
+        0.650     = Pending; side running, main waiting (PodInitializing), other waiting (PodInitializing)
+        0.650   Pulled spec.containers{main} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.650 CreateContainer sb-1 main
+        0.670   Created spec.containers{main} Container created
+        0.670 StartContainer ctr-2
+        0.700   Started spec.containers{main} Container started
+        0.700   Pulled spec.containers{other} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.700 CreateContainer sb-1 other
+        0.720   Created spec.containers{other} Container created
+        0.720 StartContainer ctr-3
+        0.750   Started spec.containers{other} Container started
+        0.750     = Running, ready; side running, main running, other running
+        3.010     = Running; side running, main terminated (Error), other running
+        3.010   Killing spec.containers{other} killing
+        3.010 StopContainer ctr-3 2
+        3.030 RemoveContainer ctr-3
+        3.030   Killing spec.initContainers{side} killing
+        3.030 StopContainer ctr-1 2
+        5.030 RemoveContainer ctr-1
+        5.030 RemoveContainer ctr-2
+        5.030     = Running; side waiting (RestartingAllContainers), main waiting (RestartingAllContainers), other waiting (RestartingAllContainers)
+        5.030   Pulled spec.initContainers{side} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        5.030 CreateContainer sb-1 side
+        5.050   Created spec.initContainers{side} Container created
+        5.050 StartContainer ctr-4
+        5.080   Started spec.initContainers{side} Container started
+        5.080     = Pending; side running, main waiting (PodInitializing), other waiting (PodInitializing)
+        5.080   Pulled spec.containers{main} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        5.080 CreateContainer sb-1 main
+        5.100   Created spec.containers{main} Container created
+        5.100 StartContainer ctr-5
+        5.130   Started spec.containers{main} Container started
+        5.130   Pulled spec.containers{other} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        5.130 CreateContainer sb-1 other
+        5.150   Created spec.containers{other} Container created
+        5.150 StartContainer ctr-6
+        5.180   Started spec.containers{other} Container started
+        5.180     = Running, ready; side running, main running, other running
+    "#]]);
+}
+
+#[test]
+fn a_missing_config_map_holds_the_pod() {
+    let world = World::new(36, r#"{"images": ["example.com/app:1"]}"#);
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  volumes: [{name: settings, configMap: {name: settings}}]
+  containers:
+  - name: app
+    image: example.com/app:1
+    volumeMounts: [{name: settings, mountPath: /etc/app}]
+";
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(3.0);
+    world.machine.config_maps.borrow_mut().insert("settings".into(), Data::new());
+    world.until(6.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500   FailedMount  MountVolume.SetUp failed for volume "settings" : configmap "settings" not found
+        1.000   FailedMount  MountVolume.SetUp failed for volume "settings" : configmap "settings" not found
+        2.000   FailedMount  MountVolume.SetUp failed for volume "settings" : configmap "settings" not found
+        4.000 RunPodSandbox web
+        4.100     = Pending; app waiting (ContainerCreating)
+        4.100   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        4.100 CreateContainer sb-1 app
+        4.120   Created spec.containers{app} Container created
+        4.120 StartContainer ctr-1
+        4.150   Started spec.containers{app} Container started
+        4.150     = Running, ready; app running
+    "#]]);
+}
+
+#[test]
+fn a_finished_pod_is_deleted_at_once() {
+    let script = r#"{"images": ["example.com/app:1"],
+        "containers": {"app": {"runs": [{"exitAfterMs": 500}]}}}"#;
+    let world = World::new(36, script);
+    let mut pod = api::Pod::clone(&world.pod(ONE));
+    pod.spec.restart_policy = "Never".into();
+    world.kubelet.add_pod(Rc::new(pod));
+    world.until(6.0);
+    world.kubelet.delete_pod("u1", None);
+    world.until(70.0);
+    assert!(world.kubelet.pods().is_empty());
+    assert_eq!(world.runtime.leftovers(), (vec![], vec![]));
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        2.010     = Succeeded; app terminated (Completed)
+        3.010 StopPodSandbox sb-1
+        3.010     = Succeeded; app terminated (Completed)
+        6.000     gone
+        60.000 RemoveContainer ctr-1
+        60.000 StopPodSandbox sb-1
+        60.000 RemovePodSandbox sb-1
+    "#]]);
+}
+
+#[test]
+fn a_kubelet_that_was_away_kills_what_is_no_longer_wanted() {
+    let world = World::new(36, r#"{"images": ["example.com/app:1"]}"#);
+    world.kubelet.add_static_pod(world.pod(ONE));
+    world.until(3.5);
+    world.kubelet.stop();
+    world.until(4.5);
+    world.kubelet.remove_static_pod("u1");
+    world.until(5.5);
+    world.kubelet.restart();
+    world.until(80.0);
+    assert_eq!(world.runtime.leftovers(), (vec![], vec![]));
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        4.500     gone
+        7.500 StopContainer ctr-1 2
+        7.520 StopPodSandbox sb-1
+        7.520 RemoveContainer ctr-1
+        65.500 StopPodSandbox sb-1
+        65.500 RemovePodSandbox sb-1
+    "#]]);
+}
