@@ -1,8 +1,9 @@
 //! From text to trees, within limits.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::resolve::resolve_plain;
 use super::{Entry, Kind, Node, Position, Span};
@@ -58,13 +59,7 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Node, Problem> {
 
 /// Reads a text that holds any number of documents.
 pub fn parse_all(text: &str, limits: &Limits) -> Documents {
-    let mut builder = Builder {
-        limits: *limits,
-        nodes: 0,
-        open: Vec::new(),
-        anchors: BTreeMap::new(),
-        done: Documents::default(),
-    };
+    let mut builder = Builder::new(*limits);
     if let Err(problem) = builder.read(text) {
         builder.done.problems.push(problem);
     }
@@ -100,12 +95,28 @@ struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Measured>,
     done: Documents,
+    /// How many characters of the text the events so far cover.
+    read_to: usize,
+    /// How far lines have been moved to the right of where they stand in the original.
+    shifts: BTreeMap<u32, u32>,
 }
 
 /// How many duplicate keys are reported: the first ones are as good as all.
 const DUPLICATES_MAX: usize = 100;
 
 impl Builder {
+    fn new(limits: Limits) -> Builder {
+        Builder {
+            limits,
+            nodes: 0,
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            done: Documents::default(),
+            read_to: 0,
+            shifts: BTreeMap::new(),
+        }
+    }
+
     fn read(&mut self, text: &str) -> Result<(), Problem> {
         if text.len() > self.limits.bytes {
             let message = format!(
@@ -116,20 +127,107 @@ impl Builder {
             let start = Position { line: 1, column: 1 };
             return Err(error(Span { start, end: start }, &message));
         }
-        let mut parser = Parser::new(StrInput::new(text.strip_prefix('\u{feff}').unwrap_or(text)));
-        while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|scan| {
-                let at = within_text(text, position(*scan.marker()));
-                let message = format!("not valid YAML: {}", plain(scan.info()));
-                error(Span { start: at, end: at }, &message)
-            })?;
-            self.event(event, span)?;
+        // The parser looks at all of a `[…]` or `{…}` before it says anything of it, so that its values are
+        // counted beforehand. Commas elsewhere are counted too; there is room for them.
+        let marks = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+        if marks > 3 * self.limits.nodes {
+            let at = Position { line: 1, column: 1 };
+            return self.reserve(marks, Span { start: at, end: at });
         }
-        Ok(())
+        let original = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut text = Cow::Borrowed(original);
+        // A second attempt costs as much as the first: together they may not cost much more than one.
+        let mut bytes = 8 * self.limits.bytes;
+        let mut nodes = 4 * self.limits.nodes;
+        loop {
+            let Some(scan) = self.attempt(&text)? else {
+                return Ok(());
+            };
+            bytes = bytes.saturating_sub(scan.marker().index());
+            nodes = nodes.saturating_sub(self.nodes);
+            let may_try = bytes > 0 && nodes > 0;
+            let indented = if may_try { self.indent(&text, &scan) } else { None };
+            let Some(indented) = indented else {
+                let at = within_text(original, self.position(*scan.marker()));
+                let message = format!("not valid YAML: {}", plain(scan.info()));
+                return Err(error(Span { start: at, end: at }, &message));
+            };
+            text = Cow::Owned(indented);
+            *self =
+                Builder { shifts: std::mem::take(&mut self.shifts), ..Builder::new(self.limits) };
+        }
+    }
+
+    /// Reads the text as far as the parser can, and gives what stopped it.
+    fn attempt(&mut self, text: &str) -> Result<Option<ScanError>, Problem> {
+        let mut parser = Parser::new(StrInput::new(text));
+        while let Some(event) = parser.next_event() {
+            match event {
+                Ok((event, span)) => {
+                    self.event(event, span)?;
+                    self.read_to = self.read_to.max(span.end.index());
+                }
+                Err(scan) => return Ok(Some(scan)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The text with its lines moved to the right where the parser wants them there and Kubernetes does not.
+    ///
+    /// YAML 1.2 wants all lines of a `[…]`, a `{…}` or a quoted string indented like any other value. The
+    /// parser of Kubernetes does not care, and many a manifest closes a bracket right below its key. Nothing
+    /// if something else is wrong.
+    fn indent(&mut self, text: &str, scan: &ScanError) -> Option<String> {
+        if !scan.info().starts_with("invalid indentation") {
+            return None;
+        }
+        let offset = |index: usize| text.char_indices().nth(index).map(|(offset, _)| offset);
+        let at = offset(scan.marker().index())?;
+        let is_flow = |open: &&Open| {
+            offset(open.start.index()).is_some_and(|start| text[start..].starts_with(['[', '{']))
+        };
+        let start = if scan.info().ends_with("quoted scalar") {
+            at
+        } else if let Some(open) = self.open.iter().find(is_flow) {
+            offset(open.start.index())?
+        } else {
+            // It has begun, but the parser has not said so yet.
+            let from = offset(self.read_to)?;
+            from + text.get(from..at)?.find(['[', '{'])?
+        };
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let column = text[line_start..start].chars().count();
+        let mut line = text[..start].matches('\n').count() as u32 + 1;
+        if column == 0 || self.shifts.contains_key(&(line + 1)) {
+            return None;
+        }
+        let rest = &text[start..];
+        let (inside, after) = rest.split_at(flow_length(rest));
+        let mut indented = text[..start].to_owned();
+        for part in inside.split_inclusive('\n') {
+            indented.push_str(part);
+            if part.ends_with('\n') {
+                line += 1;
+                *self.shifts.entry(line).or_default() += column as u32;
+                indented.extend(std::iter::repeat_n(' ', column));
+            }
+            if indented.len() > 2 * self.limits.bytes {
+                return None;
+            }
+        }
+        indented.push_str(after);
+        Some(indented)
+    }
+
+    fn position(&self, marker: Marker) -> Position {
+        let line = marker.line() as u32;
+        let shift = self.shifts.get(&line).copied().unwrap_or(0);
+        Position { line, column: (marker.col() as u32).saturating_sub(shift) + 1 }
     }
 
     fn event(&mut self, event: Event<'_>, span: saphyr_parser::Span) -> Result<(), Problem> {
-        let place = Span { start: position(span.start), end: position(span.end) };
+        let place = Span { start: self.position(span.start), end: self.position(span.end) };
         match event {
             Event::DocumentStart(_) => self.anchors.clear(),
             Event::Scalar(text, style, anchor, tag) => {
@@ -187,7 +285,7 @@ impl Builder {
     }
 
     fn begin(&mut self, anchor: usize, start: Marker, content: Content) -> Result<(), Problem> {
-        let at = position(start);
+        let at = self.position(start);
         if self.open.len() >= self.limits.depth {
             return Err(self.too_deep(Span { start: at, end: at }));
         }
@@ -199,7 +297,7 @@ impl Builder {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
-        let start = position(open.start);
+        let start = self.position(open.start);
         let (kind, last) = match open.content {
             Content::List(items) => {
                 let last = items.last().map(|item| item.span.end);
@@ -386,8 +484,43 @@ fn within_text(text: &str, at: Position) -> Position {
     if line_is_blank { last } else { at }
 }
 
-fn position(marker: Marker) -> Position {
-    Position { line: marker.line() as u32, column: marker.col() as u32 + 1 }
+/// How long the `[…]`, `{…}` or quoted string is with which a text begins; all of the text if it has no end.
+fn flow_length(text: &str) -> usize {
+    let mut depth = 0_u32;
+    let mut quote = None;
+    let mut is_comment = false;
+    let mut previous = '[';
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match (quote, c) {
+            _ if is_comment => is_comment = c != '\n',
+            (Some('"'), '\\') => {
+                chars.next();
+            }
+            (Some(open), _) if c == open => {
+                quote = None;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            (Some(_), _) => {}
+            // Within a word, a quotation mark is an apostrophe and a hash is a hash.
+            (None, '"' | '\'') if previous.is_whitespace() || "[{,:".contains(previous) => {
+                quote = Some(c)
+            }
+            (None, '#') if previous.is_whitespace() => is_comment = true,
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        previous = c;
+    }
+    text.len()
 }
 
 pub(super) fn error(span: Span, message: &str) -> Problem {

@@ -161,8 +161,8 @@ fn what_is_no_yaml_says_where_and_why() {
     check(
         "a: 'open\nb: 1\n",
         expect![[r#"
-        1:4 error not valid YAML: invalid indentation in quoted scalar (is a closing quotation mark missing?)
-    "#]],
+            1:4 error not valid YAML: while scanning a quoted scalar, found unexpected end of stream (is a closing quotation mark missing?)
+        "#]],
     );
     check(
         "a: 1\n b: 2\n",
@@ -217,6 +217,47 @@ fn what_is_no_yaml_says_where_and_why() {
         expect![[r#"
         {"ok":1}
         3:6 error not valid YAML: mapping values are not allowed in this context (a second `: ` on one line, or the line is indented too far)
+    "#]],
+    );
+}
+
+/// As the parser of Kubernetes has it: indentation does not count within brackets and quotes.
+#[test]
+fn brackets_and_quotes_need_no_indentation() {
+    check(
+        "a:\n  b: [\n    x,  # don't [\n  'y]'\n  ]\n  c: {\nd: \"e\n f\",\ng: it's}\n  h: 1\n",
+        expect![[r#"
+            {"a":{"b":["x","y]"],"c":{"d":"e f","g":"it's"},"h":1}}
+        "#]],
+    );
+    check(
+        "a:\n  - b: \"one\ntwo\"\n    c: [\n]\n  - - &x [p,\nq]\n    - *x\n",
+        expect![[r#"
+        {"a":[{"b":"one two","c":[]},[["p","q"],["p","q"]]]}
+    "#]],
+    );
+    check_places(
+        "a:\n  b: [\n  x, y\n  ]\n  c: {\nd: 1}\n",
+        expect![[r#"
+        1:1-6:6 
+        2:3-6:6 .a
+        2:6-4:4 .a.b
+        3:3-3:4 .a.b[0]
+        3:6-3:7 .a.b[1]
+        5:6-6:6 .a.c
+        6:4-6:5 .a.c.d
+    "#]],
+    );
+    check(
+        "a:\n  b: [\n  x\n  c: 1\n",
+        expect![[r#"
+        4:4 error not valid YAML: illegal placement of ':' indicator
+    "#]],
+    );
+    check(
+        "a:\n  b: [\n  x\n  ]\n  c: : :\n",
+        expect![[r#"
+        5:6 error not valid YAML: mapping values are not allowed in this context (a second `: ` on one line, or the line is indented too far)
     "#]],
     );
 }
@@ -292,6 +333,11 @@ fn hostile_texts_are_refused() {
         ("exclamation marks and stars", "!*&".repeat(mib / 3)),
         ("pipes", "a: |\n".repeat(mib / 5)),
         ("commas", "[,".repeat(mib / 2)),
+        ("lines that must be moved", format!("a:\n{}", "  b: [\n  ]\n".repeat(mib / 12))),
+        (
+            "lines that must be moved far",
+            format!("a:\n {}b: [{}", " ".repeat(1000), "\n".repeat(mib / 2)),
+        ),
     ];
     let mut out = String::new();
     for (name, text) in cases {
@@ -302,8 +348,8 @@ fn hostile_texts_are_refused() {
     }
     expect![[r#"
         2 MB of brackets: 1:1 error the text has 2000000 bytes; at most 1048576 are read
-        half a MiB of brackets: 1:256 error not valid YAML: recursion limit exceeded
-        braces: 1:256 error not valid YAML: recursion limit exceeded
+        half a MiB of brackets: 1:1 error document contains excessive aliasing, or simply too much: more than 50000 values
+        braces: 1:1 error document contains excessive aliasing, or simply too much: more than 50000 values
         nested pairs: 1:1021 error not valid YAML: recursion limit exceeded
         dashes: 1:129 error exceeded max depth: more than 64 levels
         question marks: 1:129 error exceeded max depth: more than 64 levels
@@ -325,12 +371,14 @@ fn hostile_texts_are_refused() {
         percent signs: 1:1048577 error not valid YAML: did not find expected <document start>
         documents: 100002:1 error document contains excessive aliasing, or simply too much: more than 50000 values
         a long list: 50000:3 error document contains excessive aliasing, or simply too much: more than 50000 values
-        a flow list: 1:100000 error document contains excessive aliasing, or simply too much: more than 50000 values
+        a flow list: 1:1 error document contains excessive aliasing, or simply too much: more than 50000 values
         one key again and again: 101:1 error key "a" already set in map
         a large map: fine
         exclamation marks and stars: 1:1 error not valid YAML: while scanning a tag, did not find expected whitespace or line break
         pipes: 25001:1 error document contains excessive aliasing, or simply too much: more than 50000 values
-        commas: 1:511 error not valid YAML: recursion limit exceeded
+        commas: 1:1 error document contains excessive aliasing, or simply too much: more than 50000 values
+        lines that must be moved: 893:3 error not valid YAML: invalid indentation
+        lines that must be moved far: 2:1006 error not valid YAML: while parsing a node, did not find expected node content
     "#]].assert_eq(&out);
 }
 
