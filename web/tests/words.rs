@@ -34,7 +34,10 @@ fn every_caption_fits_a_step_and_every_step_is_captioned_in_full() {
             let first = used.insert(at);
             for lang in Lang::ALL.into_iter().filter(|_| first || id.index() % 7 == 0) {
                 let text = caption(&trace, id, lang);
-                assert!(!text.contains(['{', '}']) || text.contains("\":"), "{key}: {text}");
+                for place in lang.pick(CAPTIONS[at].en, CAPTIONS[at].zh).split('{').skip(1) {
+                    let name = place.split('}').next().unwrap_or_default();
+                    assert!(!text.contains(&format!("{{{name}}}")), "{key}: {text}");
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The current step in plain words.
 
 use crate::model::run::Run;
-use crate::text::{Lang, M, caption, duration_text, fill, glue, shorten};
+use crate::text::{Lang, M, caption, duration_text, error_word, fill, glue, shorten};
 use super::ui::{badge, icons, moment};
 use std::rc::Rc;
 use trace::{EventId, Level, Outcome, Trace, What};
@@ -83,8 +83,7 @@ fn facts(trace: &Trace, id: EventId, of: String, lang: Lang) -> Html {
                         badge("ok", icons::CHECK, duration_text(took))
                     }
                     Outcome::Error { code, .. } => {
-                        let word = M::Error.text(lang);
-                        badge("error", icons::ERROR, format!("{word} {code}"))
+                        badge("error", icons::ERROR, error_word(code, lang))
                     }
                 } }
             }

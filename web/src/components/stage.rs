@@ -3,12 +3,11 @@
 use super::ui::icons;
 use crate::model::layout::{Edge, Geometry, Node, Request, label_in, layout};
 use crate::model::run::Run;
-use crate::page;
 use crate::state::Motion;
-use crate::text::{Lang, M, fill, shorten};
+use crate::text::{Lang, M, error_word, fill, shorten};
 use std::rc::Rc;
 use trace::{
-    Component, ComponentKind, Effect, EventId, FileContent, Level, Outcome, Trace, What,
+    Component, ComponentKind, Effect, EventId, FileContent, Level, Outcome, Protocol, Topology, Trace, What,
 };
 use wasm_bindgen::{JsCast, closure::Closure};
 use yew::{
@@ -18,8 +17,12 @@ use yew::{
 
 /// The width for which one unit of the drawing is one CSS pixel; a wider stage is drawn larger.
 const WIDTH_AT_SCALE_1: f64 = 860.0;
+/// The smallest scale: below it, words are too small to read.
+const SCALE_MIN: f64 = 0.8;
 /// The largest scale, for projectors.
 const SCALE_MAX: f64 = 2.2;
+/// What the room around the drawing keeps free below it.
+const ROOM_PADDING: f64 = 16.0;
 /// How wide a character of an operation's name is.
 const CHAR: f64 = 6.7;
 /// How many characters of an operation's name are shown.
@@ -58,6 +61,9 @@ pub(super) fn Stage(props: &Props) -> Html {
             height: height / scale,
             takes_part: &|component| run.takes_part(component),
         });
+        // A little smaller rather than out of sight.
+        let fits = (height / geometry.height.max(1.0)).clamp(SCALE_MIN, SCALE_MAX);
+        let scale = if height > 0.0 { scale.min(fits) } else { scale };
         (geometry, scale)
     });
     html! {
@@ -81,10 +87,13 @@ fn use_size(place: &NodeRef) -> UseStateHandle<(f64, f64)> {
             move || {
                 if let Some(element) = &element {
                     let rect = element.get_bounding_client_rect();
-                    let window = page::window().inner_height().ok().and_then(|h| h.as_f64());
-                    // The drawing makes the place as high as it is; what it may take is what the
-                    // window has left.
-                    let free = window.unwrap_or(rect.height()) * 0.56;
+                    // The drawing makes its place as high as it is; what it may take is what the
+                    // room around it has left.
+                    let room = element.closest(".theatre").ok().flatten();
+                    let free = room.map_or(0.0, |room| {
+                        let room = room.get_bounding_client_rect();
+                        room.bottom() - rect.top() - ROOM_PADDING
+                    });
                     setter.set((rect.width().floor(), free.floor()));
                 }
             }
@@ -213,7 +222,7 @@ fn cri_line(width: f64, y: f64, name: &'static str) -> Html {
     html! {
         <g class="cri">
             <path class="cri__line" d={format!("M0 {y:.1}H{width:.0}")} />
-            { words(width - 16.0, y - 6.0, "cri__name", name) }
+            { words(4.0, y - 6.0, "cri__name", name) }
         </g>
     }
 }
@@ -226,31 +235,40 @@ fn draw_edge(edge: &Edge, run: &Run, level: Level, light: &Light) -> Html {
     };
     let open = light.open.iter().any(|id| between(&id));
     let now = light.call.as_ref().is_some_and(|id| between(&id));
-    if !shown && !open {
-        return Html::default();
-    }
-    let class = classes!("edge", open.then_some("is-open"), now.then_some("is-now"));
+    let topology = &trace.header.topology;
+    // Where both call each other, one label says how.
+    let opposite = topology.links().any(|(from, to, _)| {
+        from == edge.to && to == edge.from && edge.from.layer() > edge.to.layer()
+    });
+    let labelled = shown && !now && !opposite && edge.protocol.is_hop();
+    let class = classes!("edge", (!shown && !open).then_some("is-asleep"), open.then_some("is-open"), now.then_some("is-now"));
     let point = edge.label;
     html! {
         <g {class}>
             <path class="edge__line" d={edge.path.clone()} />
-            if edge.protocol.is_hop() && !now {
-                { words(point.x, point.y + 3.5, "edge__protocol", short_protocol(edge)) }
+            if labelled {
+                { words(point.x, point.y + 3.5, "edge__protocol", &protocols(topology, edge)) }
             }
         </g>
     }
 }
 
-/// The protocol as short as the drawing needs it.
-fn short_protocol(edge: &Edge) -> &'static str {
-    use trace::Protocol as P;
-    match edge.protocol {
-        P::Cri => "CRI · gRPC",
-        P::DockerApi => "HTTP",
-        P::Exec => "exec",
-        P::Cni => "CNI · exec",
-        other => other.name(),
+/// How the two talk, as short as the drawing needs it.
+fn protocols(topology: &Topology, edge: &Edge) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for (_, _, link) in topology.links().filter(|(a, b, _)| *a == edge.from && *b == edge.to) {
+        let name = match link.protocol {
+            Protocol::Cri => "CRI · gRPC",
+            Protocol::DockerApi => "HTTP",
+            Protocol::Exec => "exec",
+            Protocol::Cni => "CNI · exec",
+            other => other.name(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    names.join(" · ")
 }
 
 fn draw_node(node: &Node, run: &Run, level: Level, light: &Light) -> Html {
@@ -292,7 +310,7 @@ fn token(props: &Props, geometry: &Geometry, trace: &Trace, id: EventId, light: 
         };
         let op: String = shorten(&call.op);
         let word = match error {
-            Some(code) => format!("{} {code}", M::Error.text(props.lang)),
+            Some(code) => error_word(code, props.lang),
             None => crop(&op, OP_MAX),
         };
         let at = geometry
@@ -321,7 +339,7 @@ fn token(props: &Props, geometry: &Geometry, trace: &Trace, id: EventId, light: 
         let rect = node.rect;
         html! {
             <g key={id.0.to_string()} class="token token--effect is-still">
-                { pill(geometry, rect.center().x, rect.y - 2.0, "effect", &effect_word(effect), None) }
+                { pill(geometry, rect.center().x, rect.y - 14.0, "effect", &effect_word(effect), None) }
             </g>
         }
     }

@@ -11,6 +11,8 @@ use trace::{Component, ComponentKind, Layer, Protocol, Topology};
 /// Measures, in units of the drawing. One unit is one CSS pixel at scale 1.
 mod measure {
     pub(super) const MARGIN: f64 = 10.0;
+    /// How strongly everything is drawn towards the middle.
+    pub(super) const CENTERING: f64 = 0.22;
     pub(super) const WIDTH_MIN: f64 = 240.0;
     pub(super) const NODE_HEIGHT: f64 = 30.0;
     pub(super) const NODE_GAP: f64 = 12.0;
@@ -179,11 +181,14 @@ pub fn layout(request: &Request<'_>) -> Geometry {
             })
         })
         .collect();
-    let links: Vec<(Component, Component, Protocol)> = topology
-        .links()
-        .filter(|(from, to, _)| row_of.contains_key(from) && row_of.contains_key(to))
-        .map(|(from, to, link)| (from, to, link.protocol))
-        .collect();
+    // Two that talk in more than one way are joined by one line.
+    let mut links: Vec<(Component, Component, Protocol)> = Vec::new();
+    for (from, to, link) in topology.links() {
+        let drawn = row_of.contains_key(&from) && row_of.contains_key(&to);
+        if drawn && !links.iter().any(|known| known.0 == from && known.1 == to) {
+            links.push((from, to, link.protocol));
+        }
+    }
     for (index, (from, to, _)) in links.iter().enumerate() {
         let (a, b) = (row_of[from].min(row_of[to]), row_of[from].max(row_of[to]));
         for row in rows.iter_mut().take(b).skip(a + 1) {
@@ -229,7 +234,7 @@ fn rows(request: &Request<'_>, inner: f64) -> Vec<Row> {
     rows.sort_by_key(|row| (row.0, row.1));
     let mut broken = Vec::new();
     for (layer, _, slots) in rows {
-        let total = |slots: &[Slot]| slots.iter().map(|s| width(*s) + NODE_GAP).sum::<f64>();
+        let total = |slots: &[Slot]| slots.iter().map(|s| room(*s) + NODE_GAP).sum::<f64>();
         let mut slots = slots;
         if total(&slots) > inner {
             let useful = |slot: &Slot| matches!(slot, Slot::Box(c) if (request.takes_part)(*c));
@@ -281,10 +286,24 @@ pub fn label(component: Component) -> &'static str {
 fn width(slot: Slot) -> f64 {
     match slot {
         Slot::Box(component) => {
-            (label(component).len() as f64).mul_add(CHAR, 2.0 * NODE_PADDING).max(72.0)
+            let longest = match component {
+                Component::Containerd => "core services",
+                other => label(other),
+            };
+            (longest.len() as f64).mul_add(CHAR, 2.0 * NODE_PADDING).max(72.0)
         }
         Slot::Passage(_) => PASSAGE,
     }
+}
+
+/// Whether a slot is a box for something far away that stands beside what is on the node.
+fn remote(slot: Slot) -> bool {
+    matches!(slot, Slot::Box(component) if component == Component::Registry)
+}
+
+/// How much room a slot takes: its width, and the room that keeps it out of its neighbour's frame.
+fn room(slot: Slot) -> f64 {
+    width(slot) + if remote(slot) { 3.0 * FRAME_PADDING } else { 0.0 }
 }
 
 fn ends(link: &(Component, Component, Protocol), slot: Slot, index: usize) -> bool {
@@ -317,8 +336,12 @@ fn order(
     for sweep in 0..6 {
         let downwards = sweep % 2 == 0;
         for step in 1..rows.len() {
+            // The kubelet's rooms stay in the order in which work passes through them.
             let (at, by) =
                 if downwards { (step, step - 1) } else { (rows.len() - 1 - step, rows.len() - step) };
+            if rows[at].layer == Layer::Kubelet {
+                continue;
+            }
             let scale = |count: usize, index: usize| (index as f64 + 0.5) / count as f64;
             let by_count = rows[by].slots.len();
             let at_count = rows[at].slots.len();
@@ -330,7 +353,10 @@ fn order(
                     let found: Vec<f64> = neighbours(&rows[by], *slot, links)
                         .map(|position| scale(by_count, position))
                         .collect();
-                    let key = if found.is_empty() {
+                    let key = if remote(*slot) {
+                        // What is far away stands outside of what is on the node.
+                        -1.0
+                    } else if found.is_empty() {
                         scale(at_count, index)
                     } else {
                         found.iter().sum::<f64>() / found.len() as f64
@@ -353,13 +379,13 @@ fn place(
     let mut centers: Vec<Vec<f64>> = rows
         .iter()
         .map(|row| {
-            let total: f64 = row.slots.iter().map(|slot| width(*slot)).sum::<f64>()
+            let total: f64 = row.slots.iter().map(|slot| room(*slot)).sum::<f64>()
                 + NODE_GAP * (row.slots.len().max(1) - 1) as f64;
             let mut x = (full - total) / 2.0;
             row.slots
                 .iter()
                 .map(|slot| {
-                    let w = width(*slot);
+                    let w = room(*slot);
                     let center = x + w / 2.0;
                     x += w + NODE_GAP;
                     center
@@ -386,7 +412,8 @@ fn place(
                     if found.is_empty() {
                         centers[at][index]
                     } else {
-                        found.iter().sum::<f64>() / found.len() as f64
+                        let among = found.iter().sum::<f64>() / found.len() as f64;
+                        (full / 2.0 - among).mul_add(CENTERING, among)
                     }
                 })
                 .collect();
@@ -399,7 +426,7 @@ fn place(
 /// Moves what overlaps apart and everything into the drawing.
 fn spread(slots: &[Slot], wanted: &[f64], full: f64) -> Vec<f64> {
     let mut at = wanted.to_vec();
-    let half = |index: usize| width(slots[index]) / 2.0;
+    let half = |index: usize| room(slots[index]) / 2.0;
     let edge = MARGIN + FRAME_PADDING;
     let mut least = edge;
     for index in 0..at.len() {

@@ -6,7 +6,7 @@
 
 use crate::text::duration_text;
 use std::collections::BTreeMap;
-use trace::{ContainerState, Effect, Event, EventId, Level, PodRef, Protocol, Trace, What};
+use trace::{Component, ContainerState, Effect, Event, EventId, Level, PodRef, Protocol, Trace, What};
 
 /// A stretch without events for a pod is shortened from this length on, in milliseconds.
 const IDLE_MILLIS: f64 = 600.0;
@@ -114,8 +114,11 @@ impl Timeline {
         let mut breaks = Vec::new();
         // Where the last event for a pod was: its cursor, its time.
         let (mut last, mut last_time) = (0_usize, trace.events.first().map_or(0, |e| e.at.0));
+        let mut polls: Vec<bool> = Vec::with_capacity(trace.len());
         for (index, event) in trace.events.iter().enumerate() {
-            let counts = concerns_a_pod(event) || index + 1 == trace.len();
+            let poll = is_poll(event) || event.parent.is_some_and(|parent| polls[parent.index()]);
+            polls.push(poll);
+            let counts = (!poll && concerns_a_pod(event)) || index + 1 == trace.len();
             if !counts {
                 places.push(f64::NAN);
                 continue;
@@ -286,6 +289,14 @@ impl Timeline {
 fn concerns_a_pod(event: &Event) -> bool {
     event.subject.pod.is_some()
         || matches!(event.as_effect(), Some(effect) if effect.level() == Level::Steps)
+}
+
+/// Whether the kubelet only looks around: its watchers ask at regular times, also about pods.
+fn is_poll(event: &Event) -> bool {
+    event.as_call().is_some_and(|call| {
+        let watchers = [Component::Pleg, Component::GarbageCollector];
+        watchers.contains(&call.to) || watchers.contains(&call.from)
+    })
 }
 
 #[cfg(test)]

@@ -737,10 +737,22 @@ fn lower_first(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// A message without its final full stop: a sentence goes on after it.
+/// The longest message that a caption quotes, in characters.
+const MESSAGE_MAX: usize = 140;
+
+/// A message without its final full stop: a sentence goes on after it. Errors are wrapped in
+/// errors; of a long one, the innermost are quoted.
 fn trim(message: &str) -> String {
-    let text = shorten(message);
-    text.trim_end_matches('.').to_owned()
+    let text = shorten(message).replace("\\\"", "\"");
+    let text = text.trim_end_matches(['.', '"']);
+    let mut rest = text;
+    while rest.chars().count() > MESSAGE_MAX {
+        match rest.split_once(": ") {
+            Some((_, inner)) => rest = inner,
+            None => break,
+        }
+    }
+    if rest.len() == text.len() { text.to_owned() } else { format!("… {rest}") }
 }
 
 /// A text in which long ids are cut to what the tools print.

@@ -68,6 +68,17 @@ impl Lang {
     }
 }
 
+/// The word for an error, with its code where that says more.
+#[must_use]
+pub fn error_word(code: &str, lang: Lang) -> String {
+    let word = M::Error.text(lang);
+    if code.is_empty() || code.eq_ignore_ascii_case("error") {
+        word.to_owned()
+    } else {
+        format!("{word} {code}")
+    }
+}
+
 /// Fills `{name}` with values. A name without a value stays as it is, for a test to find.
 #[must_use]
 pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {

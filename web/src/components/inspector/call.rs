@@ -3,7 +3,7 @@
 use super::super::Store;
 use super::super::ui::{badge, code, empty, heading, icons, json, plain};
 use super::current;
-use crate::text::{M, duration_text, shorten};
+use crate::text::{M, duration_text, error_word, shorten};
 use trace::listing::describe;
 use trace::{EventId, Outcome, Payload, What};
 use yew::{Html, html};
@@ -56,7 +56,7 @@ fn details(store: &Store, id: EventId) -> Html {
                 Outcome::Ok => html! { <>{ badge("ok", icons::CHECK, store.text(M::Ok)) }{ " " }{ took }</> },
                 Outcome::Error { code, message } => html! {
                     <>
-                        { badge("error", icons::ERROR, format!("{} {code}", store.text(M::Error))) }
+                        { badge("error", icons::ERROR, error_word(code, store.lang)) }
                         { " " }{ took }
                         <p class="facts__message">{ message.clone() }</p>
                     </>
