@@ -108,7 +108,7 @@ fn stages(store: &Store) -> Html {
                     level={store.level}
                     motion={if leads { store.motion } else { Motion::None }}
                     lang={store.lang}
-                    {both}
+                    narrow={store.narrow}
                 />
                 <PodCard run={run.clone()} {cursor} level={store.level} lang={store.lang} compact={both} />
             </section>

@@ -104,6 +104,7 @@ pub(super) fn Editor() -> Html {
                         aria-label={store.text(M::ManifestLabel)}
                         aria-invalid={(!errors.is_empty()).to_string()}
                         aria-describedby="manifest-problems"
+                        autofocus={true}
                         spellcheck="false"
                         autocapitalize="off"
                         autocomplete="off"

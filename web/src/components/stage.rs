@@ -41,8 +41,8 @@ pub(super) struct Props {
     pub motion: Motion,
     /// The language.
     pub lang: Lang,
-    /// Whether another stage stands beside it.
-    pub both: bool,
+    /// Whether the page scrolls as a whole, so that the drawing may be as high as it is.
+    pub narrow: bool,
 }
 
 /// The drawing.
@@ -50,7 +50,8 @@ pub(super) struct Props {
 pub(super) fn Stage(props: &Props) -> Html {
     let place = use_node_ref();
     let size = use_size(&place);
-    let (width, height) = *size;
+    let (width, free) = *size;
+    let height = if props.narrow { 0.0 } else { free };
     let geometry = use_memo((props.run.clone(), width as i32, height as i32), |(run, ..)| {
         let scale = (width / WIDTH_AT_SCALE_1).clamp(1.0, SCALE_MAX);
         let trace = run.trace();
