@@ -102,6 +102,15 @@ impl Node {
         None
     }
 
+    /// Where a symbolic link points; none if there is none.
+    #[must_use]
+    pub fn read_link(&self, path: &str) -> Option<Rc<str>> {
+        match self.0.files.borrow().files.get(path)? {
+            FileContent::Symlink(target) => Some(target.clone()),
+            _ => None,
+        }
+    }
+
     /// The files in a directory, by name.
     #[must_use]
     pub fn list_dir(&self, path: &str) -> Vec<Rc<str>> {

@@ -1,3 +1,4 @@
 //! The library behind the native program.
 
 pub mod golden;
+pub mod golden_docker;

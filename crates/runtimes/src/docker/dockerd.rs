@@ -27,6 +27,7 @@ use super::views::Views;
 use crate::containerd::{Client, Containerd};
 use crate::oci::TaskEventKind;
 use async_trait::async_trait;
+pub use containers::bind_mounts;
 use containers::{Container, Exec};
 use images::Images;
 use network::Bridge;

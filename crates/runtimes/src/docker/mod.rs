@@ -169,7 +169,12 @@ fn below(topology: &mut Topology, flavor: Flavor) {
         .link(Dockerd, Registry, Protocol::Https)
         .link(Containerd, ContainerdShim, Protocol::Exec)
         .link_at(Containerd, ContainerdShim, Protocol::Ttrpc, "/run/containerd/s")
-        .link_at(ContainerdShim, Containerd, Protocol::Ttrpc, "/run/containerd/containerd.sock.ttrpc")
+        .link_at(
+            ContainerdShim,
+            Containerd,
+            Protocol::Ttrpc,
+            "/run/containerd/containerd.sock.ttrpc",
+        )
         .link(ContainerdShim, Runc, Protocol::Exec)
         .link(Runc, Kernel, Protocol::Syscall)
         .link(Cni, Kernel, Protocol::Syscall);

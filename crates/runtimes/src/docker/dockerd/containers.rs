@@ -704,7 +704,8 @@ fn start_error(error: StartError) -> (u16, i32, String) {
 }
 
 /// Source, destination, writable: of either form of mount.
-pub(crate) fn bind_mounts(body: &CreateBody) -> Vec<(String, String, bool)> {
+#[must_use]
+pub fn bind_mounts(body: &CreateBody) -> Vec<(String, String, bool)> {
     let host = &body.host_config;
     let binds = host.binds.iter().flatten().filter_map(|bind| {
         let mut parts = bind.splitn(3, ':');

@@ -172,7 +172,11 @@ impl CreateBody {
     /// As JSON text.
     #[must_use]
     pub fn json(&self) -> String {
-        self.config().object_in("HostConfig", self.host_config.object()).text()
+        self.config()
+            .object_in("HostConfig", self.host_config.object())
+            .raw("NetworkingConfig", "null")
+            .raw("Platform", "null")
+            .text()
     }
 
     /// The part that does not concern the host.
@@ -205,7 +209,6 @@ impl CreateBody {
         strings(json, "Entrypoint", self.entrypoint.as_ref())
             .raw("OnBuild", "null")
             .object_in("Labels", string_map(&self.labels))
-            .raw("Platform", "null")
     }
 }
 
