@@ -64,7 +64,7 @@ pub(crate) async fn run(
         return match reached.answer {
             Ok(_) => Ok(()),
             Err(error) => Err(format!(
-                "HTTP lifecycle hook ({}) {} failed - error: {error}, message: \"\"",
+                "HTTP lifecycle hook ({}) {} failed - error: {error}",
                 http.path,
                 who()
             )),

@@ -40,6 +40,7 @@ struct World {
     kubelet: Kubelet,
     runtime: FakeRuntime,
     machine: Rc<Machine>,
+    events: RefCell<Vec<trace::Event>>,
 }
 
 impl World {
@@ -51,7 +52,7 @@ impl World {
         let machine =
             Rc::new(Machine { runtime: runtime.clone(), config_maps: RefCell::default() });
         let kubelet = Kubelet::start_on(&sim, config, runtime.endpoint(), machine.clone());
-        let world = Self { sim, kubelet, runtime, machine };
+        let world = Self { sim, kubelet, runtime, machine, events: RefCell::default() };
         world.until(0.5);
         world
     }
@@ -67,11 +68,13 @@ impl World {
         Rc::new(pod)
     }
 
-    /// Calls but polls, events, and changes of the status, one a line.
+    /// Calls but polls, events, and changes of the status since the last time, one a line.
     fn lines(&self) -> String {
         let mut text = String::new();
-        let events = self.sim.take_events();
-        for event in &events {
+        let mut events = self.events.borrow_mut();
+        let seen = events.len();
+        events.extend(self.sim.take_events());
+        for event in &events[seen..] {
             let at = event.at;
             match &event.what {
                 What::Call(call) if call.protocol == Protocol::Cri => {
@@ -456,5 +459,177 @@ fn a_kubelet_that_was_away_kills_what_is_no_longer_wanted() {
         7.520 RemoveContainer ctr-1
         65.500 StopPodSandbox sb-1
         65.500 RemovePodSandbox sb-1
+    "#]]);
+}
+
+#[test]
+fn sidecars_end_last_in_reverse_order_with_what_grace_is_left() {
+    let script = r#"{"images": ["example.com/app:1"],
+        "containers": {"main": {"termDelayMs": 2000}, "s1": {"termDelayMs": 1500}, "s2": {"termDelayMs": 60000}}}"#;
+    let world = World::new(36, script);
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 10
+  initContainers:
+  - {name: s1, image: 'example.com/app:1', restartPolicy: Always}
+  - {name: s2, image: 'example.com/app:1', restartPolicy: Always}
+  containers:
+  - {name: main, image: 'example.com/app:1'}
+  - {name: other, image: 'example.com/app:1'}
+";
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(4.0);
+    world.lines();
+    world.kubelet.delete_pod("u1", None);
+    world.until(20.0);
+    world.check(&expect![[r#"
+        4.000   Killing spec.containers{other} Stopping container other
+        4.000 StopContainer ctr-4 10
+        4.000   Killing spec.containers{main} Stopping container main
+        4.000 StopContainer ctr-3 10
+        4.000   Killing spec.initContainers{s2} Stopping container s2
+        4.000   Killing spec.initContainers{s1} Stopping container s1
+        6.000 StopContainer ctr-2 8
+        14.000 StopContainer ctr-1 2
+        15.500 StopPodSandbox sb-1
+        15.500     = Failed; s1 terminated (Error), s2 terminated (Error), main terminated (Error), other terminated (Error)
+        16.010 RemoveContainer ctr-4
+        16.010 RemoveContainer ctr-3
+        16.010 RemoveContainer ctr-2
+        16.010 RemoveContainer ctr-1
+        16.010     gone
+    "#]]);
+}
+
+#[test]
+fn probes_that_time_out_and_a_grace_of_their_own() {
+    let script = r#"{"images": ["example.com/app:1"], "containers": {"app": {"termDelayMs": 9000,
+        "exec": [{"cmd": "live", "results": [{"delayMs": 3000}]}]}}}"#;
+    let world = World::new(36, script);
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: app
+    image: example.com/app:1
+    livenessProbe:
+      exec: {command: [live]}
+      periodSeconds: 2
+      failureThreshold: 2
+      terminationGracePeriodSeconds: 3
+";
+    world.until(5.0);
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(14.0);
+    world.check(&expect![[r#"
+        5.000     = Pending; app waiting (ContainerCreating)
+        5.000 RunPodSandbox web
+        5.100     = Pending; app waiting (ContainerCreating)
+        5.100   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        5.100 CreateContainer sb-1 app
+        5.120   Created spec.containers{app} Container created
+        5.120 StartContainer ctr-1
+        5.150   Started spec.containers{app} Container started
+        5.150     = Running, ready; app running
+        7.000 ExecSync ctr-1 1
+        8.000   ExecSync failed: DeadlineExceeded
+        8.000   Unhealthy spec.containers{app} Liveness probe failed: command timed out: "live" timed out after 1s
+        9.000 ExecSync ctr-1 1
+        10.000   ExecSync failed: DeadlineExceeded
+        10.000   Unhealthy spec.containers{app} Liveness probe failed: command timed out: "live" timed out after 1s
+        10.000   Killing spec.containers{app} Container app failed liveness probe, will be restarted
+        10.000 StopContainer ctr-1 3
+        13.000   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        13.000 CreateContainer sb-1 app 1
+        13.020   Created spec.containers{app} Container created
+        13.020 StartContainer ctr-2
+        13.050   Started spec.containers{app} Container started
+        13.050     = Running, ready; app running
+    "#]]);
+}
+
+#[test]
+fn a_sandbox_that_cannot_be_stopped_at_once() {
+    let script = r#"{"images": ["example.com/app:1"],
+        "faults": [{"method": "StopPodSandbox", "code": "Unknown", "message": "busy"}]}"#;
+    let world = World::new(36, script);
+    world.kubelet.add_static_pod(world.pod(ONE));
+    world.until(4.5);
+    world.lines();
+    world.kubelet.remove_static_pod("u1");
+    world.until(12.0);
+    world.check(&expect![[r#"
+        4.500     gone
+        4.500   Killing spec.containers{app} Stopping container app
+        4.500 StopContainer ctr-1 5
+        4.520 StopPodSandbox sb-1
+        4.520   StopPodSandbox failed: Unknown
+        4.520   FailedKillPod  error killing pod: failed to "KillPodSandbox" for "web_default(u1)" with KillPodSandboxError: "rpc error: code = Unknown desc = busy"
+        6.000     = Running; app terminated (Error)
+        6.000 StopPodSandbox sb-1
+        6.000     = Running; app terminated (Error)
+        6.010 RemoveContainer ctr-1
+    "#]]);
+}
+
+#[test]
+fn a_deletion_without_grace_and_a_second_one_that_is_shorter() {
+    let script = r#"{"images": ["example.com/app:1"],
+        "containers": {"app": {"termDelayMs": 60000}}}"#;
+    let world = World::new(36, script);
+    world.kubelet.add_pod(world.pod(ONE));
+    world.until(4.5);
+    world.lines();
+    world.kubelet.delete_pod("u1", Some(0));
+    world.until(9.0);
+    world.check(&expect![[r#"
+        4.500   Killing spec.containers{app} Stopping container app
+        4.500 StopContainer ctr-1 2
+        6.500 StopPodSandbox sb-1
+        6.500     = Failed; app terminated (Error)
+        7.010 RemoveContainer ctr-1
+        7.010     gone
+    "#]]);
+}
+
+#[test]
+fn a_key_that_a_config_map_does_not_have() {
+    let world = World::new(36, r#"{"images": ["example.com/app:1"]}"#);
+    world.machine.config_maps.borrow_mut().insert("settings".into(), Data::new());
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: app
+    image: example.com/app:1
+    env: [{name: COLOUR, valueFrom: {configMapKeyRef: {name: settings, key: colour}}}]
+";
+    world.kubelet.add_pod(world.pod(pod));
+    world.until(5.0);
+    let colour = Data::from([("colour".to_owned(), "red".to_owned())]);
+    world.machine.config_maps.borrow_mut().insert("settings".into(), colour);
+    world.until(20.0);
+    world.check(&expect![[r#"
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600   Failed spec.containers{app} Error: couldn't find key colour in ConfigMap default/settings
+        1.010     = Pending; app waiting (CreateContainerConfigError)
+        1.010   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        1.010   Failed spec.containers{app} Error: couldn't find key colour in ConfigMap default/settings
+        13.000   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        13.000 CreateContainer sb-1 app
+        13.020   Created spec.containers{app} Container created
+        13.020 StartContainer ctr-1
+        13.050   Started spec.containers{app} Container started
+        13.050     = Running, ready; app running
     "#]]);
 }

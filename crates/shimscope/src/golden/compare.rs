@@ -407,3 +407,85 @@ fn events_differ(recorded: &Run, ours: &Run, duration: f64) -> Option<Difference
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::{Folder, replay};
+    use std::path::PathBuf;
+
+    fn folder(name: &str) -> Folder {
+        let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden");
+        Folder::read(&data.join(name)).expect("a recording")
+    }
+
+    /// Changes a recording and gives the rule that notices, or none.
+    fn noticed(name: &str, change: impl FnOnce(&mut Run)) -> Option<u8> {
+        let mut folder = folder(name);
+        let ours = replay::replay(&folder, 0);
+        let duration = folder.duration_millis();
+        assert!(first_difference(&folder.recorded, &ours, duration).is_none(), "{name}");
+        change(&mut folder.recorded);
+        first_difference(&folder.recorded, &ours, duration).map(|difference| difference.rule)
+    }
+
+    fn first<'a>(run: &'a mut Run, method: &str) -> &'a mut Call {
+        run.calls.iter_mut().find(|call| call.method == method).expect("a call")
+    }
+
+    /// A checker that finds nothing proves nothing: each rule notices what it is there for.
+    #[test]
+    fn every_rule_notices_what_breaks_it() {
+        let name = "two-ctr-never-mixed";
+        assert_eq!(noticed(name, |run| first(run, "RunPodSandbox").attempt = Some(1)), Some(1));
+        assert_eq!(
+            noticed(name, |run| first(run, "StartContainer").error = "Unknown".into()),
+            Some(1)
+        );
+        assert_eq!(noticed(name, |run| first(run, "ImageStatus").image = "other".into()), Some(1));
+        assert_eq!(
+            noticed("delete-gc", |run| first(run, "StopContainer").timeout = Some(6)),
+            Some(1)
+        );
+        let without_removal =
+            |run: &mut Run| run.calls.retain(|call| call.method != "RemoveContainer");
+        assert_eq!(noticed("delete-gc", without_removal), Some(1));
+        let swapped = |run: &mut Run| {
+            let starts: Vec<usize> = (0..run.calls.len())
+                .filter(|&at| run.calls[at].method == "StartContainer")
+                .collect();
+            run.calls.swap(starts[0], starts[1]);
+        };
+        assert_eq!(noticed(name, swapped), Some(1));
+        let grace = |run: &mut Run| {
+            let annotations = "/config/annotations/io.kubernetes.pod.terminationGracePeriod";
+            let request = &mut first(run, "CreateContainer").request;
+            *request.pointer_mut(annotations).expect("an annotation") = "31".into();
+        };
+        assert_eq!(noticed(name, grace), Some(2));
+        let later = |run: &mut Run| {
+            let from = run.calls.iter().position(|call| call.method == "StopContainer");
+            run.calls.iter_mut().skip(from.expect("a stop")).for_each(|call| call.at += 2000.0);
+        };
+        assert_eq!(noticed("sidecar-job", later), Some(3));
+        let phase = |run: &mut Run| {
+            let last = run.statuses.last_mut().expect("a status");
+            *last.1.pointer_mut("/p-oracle/phase").expect("a phase") = "Running".into();
+        };
+        assert_eq!(noticed(name, phase), Some(4));
+        let restarts = |run: &mut Run| {
+            let last = run.statuses.last_mut().expect("a status");
+            let count = last.1.pointer_mut("/p-oracle/containers/0/restartCount");
+            *count.expect("a count") = 7.into();
+        };
+        assert_eq!(noticed(name, restarts), Some(4));
+        assert_eq!(noticed(name, |run| run.events[0].message.push('!')), Some(5));
+        assert_eq!(noticed(name, |run| run.events[0].kind = "Warning".into()), Some(5));
+        assert_eq!(noticed(name, |run| drop(run.events.remove(1))), Some(5));
+        // What nobody compares.
+        assert_eq!(
+            noticed("single", |run| run.calls.iter_mut().for_each(|it| it.at += 300.0)),
+            None
+        );
+    }
+}
