@@ -10,8 +10,34 @@ use trace::{Effect, FileContent, Mount};
 #[derive(Default)]
 pub(crate) struct Files {
     files: BTreeMap<Rc<str>, FileContent>,
-    cgroups: BTreeSet<Rc<str>>,
-    mounts: BTreeMap<Rc<str>, Rc<Mount>>,
+    /// Directories that nobody lists, control groups and mounts: that they are there is all that
+    /// has to be known, so that a few bytes for each will do.
+    directories: Marks,
+    cgroups: Marks,
+    mounts: Marks,
+}
+
+/// A set of paths that can only be asked about paths. It keeps 64 bits of each.
+#[derive(Default)]
+struct Marks(BTreeSet<u64>);
+
+impl Marks {
+    /// True if it was not there.
+    fn insert(&mut self, path: &str) -> bool {
+        self.0.insert(Self::of(path))
+    }
+
+    /// True if it was there.
+    fn remove(&mut self, path: &str) -> bool {
+        self.0.remove(&Self::of(path))
+    }
+
+    /// FNV-1a.
+    fn of(path: &str) -> u64 {
+        path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+    }
 }
 
 impl Files {
@@ -51,6 +77,13 @@ impl Node {
         }
     }
 
+    /// Makes a directory that nobody will list or ask for: one of a daemon's own.
+    pub fn make_private_dir(&self, ctx: &Ctx, path: &str) {
+        if self.0.files.borrow_mut().directories.insert(path) {
+            ctx.effect(Effect::FileWritten { path: path.into(), content: FileContent::Directory });
+        }
+    }
+
     fn put(&self, ctx: &Ctx, path: &str, content: FileContent) {
         let path: Rc<str> = path.into();
         self.0.files.borrow_mut().files.insert(path.clone(), content.clone());
@@ -77,6 +110,9 @@ impl Node {
         found.push(path.into());
         for path in found {
             self.remove_file(ctx, &path);
+        }
+        if self.0.files.borrow_mut().directories.remove(path) {
+            ctx.effect(Effect::FileRemoved { path: path.into() });
         }
     }
 
@@ -136,32 +172,28 @@ impl Node {
 
     /// Makes a control group; one that exists stays.
     pub fn create_cgroup(&self, ctx: &Ctx, path: &str) {
-        let path: Rc<str> = path.into();
-        if self.0.files.borrow_mut().cgroups.insert(path.clone()) {
-            ctx.effect(Effect::CgroupCreated { path });
+        if self.0.files.borrow_mut().cgroups.insert(path) {
+            ctx.effect(Effect::CgroupCreated { path: path.into() });
         }
     }
 
     /// Removes a control group, if it is there.
     pub fn remove_cgroup(&self, ctx: &Ctx, path: &str) {
-        let removed = self.0.files.borrow_mut().cgroups.take(path);
-        if let Some(path) = removed {
-            ctx.effect(Effect::CgroupRemoved { path });
+        if self.0.files.borrow_mut().cgroups.remove(path) {
+            ctx.effect(Effect::CgroupRemoved { path: path.into() });
         }
     }
 
     /// Mounts something.
     pub fn mount(&self, ctx: &Ctx, mount: Mount) {
-        let mount = Rc::new(mount);
-        self.0.files.borrow_mut().mounts.insert(mount.target.clone(), mount.clone());
-        ctx.effect(Effect::Mounted(mount));
+        self.0.files.borrow_mut().mounts.insert(&mount.target);
+        ctx.effect(Effect::Mounted(Rc::new(mount)));
     }
 
     /// Unmounts what is mounted at a path, if anything is.
     pub fn unmount(&self, ctx: &Ctx, target: &str) {
-        let removed = self.0.files.borrow_mut().mounts.remove_entry(target);
-        if let Some((target, _)) = removed {
-            ctx.effect(Effect::Unmounted { target });
+        if self.0.files.borrow_mut().mounts.remove(target) {
+            ctx.effect(Effect::Unmounted { target: target.into() });
         }
     }
 }

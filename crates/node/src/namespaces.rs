@@ -20,7 +20,8 @@ pub(crate) struct Namespaces {
 struct Entry {
     namespace: Rc<Namespace>,
     processes: u32,
-    addresses: BTreeMap<Text, Rc<str>>,
+    /// By interface; there are few.
+    addresses: Vec<(Text, Rc<str>)>,
 }
 
 impl Node {
@@ -31,8 +32,7 @@ impl Node {
             let id = FIRST_INODE + namespaces.made;
             namespaces.made += 1;
             let namespace = Rc::new(Namespace { id, kind, path: "".into() });
-            let entry =
-                Entry { namespace: namespace.clone(), processes: 0, addresses: BTreeMap::new() };
+            let entry = Entry { namespace: namespace.clone(), processes: 0, addresses: Vec::new() };
             namespaces.live.insert(id, entry);
             namespace
         };
@@ -127,7 +127,8 @@ impl Node {
     pub fn add_address(&self, ctx: &Ctx, namespace: u32, interface: &'static str, address: &str) {
         let address: Rc<str> = address.into();
         if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&namespace) {
-            entry.addresses.insert(interface.into(), address.clone());
+            entry.addresses.retain(|(other, _)| other != interface);
+            entry.addresses.push((interface.into(), address.clone()));
         }
         ctx.effect(Effect::AddressAdded { namespace, interface: interface.into(), address });
     }
@@ -136,10 +137,11 @@ impl Node {
     pub fn remove_address(&self, ctx: &Ctx, namespace: u32, interface: &'static str) -> bool {
         let had = {
             let mut namespaces = self.0.namespaces.borrow_mut();
-            namespaces
-                .live
-                .get_mut(&namespace)
-                .is_some_and(|entry| entry.addresses.remove(interface).is_some())
+            namespaces.live.get_mut(&namespace).is_some_and(|entry| {
+                let before = entry.addresses.len();
+                entry.addresses.retain(|(other, _)| other != interface);
+                entry.addresses.len() < before
+            })
         };
         if had {
             ctx.effect(Effect::AddressRemoved { namespace, interface: interface.into() });
@@ -150,6 +152,14 @@ impl Node {
     /// An interface's address with its prefix length.
     #[must_use]
     pub fn address(&self, namespace: u32, interface: &str) -> Option<Rc<str>> {
-        self.0.namespaces.borrow().live.get(&namespace)?.addresses.get(interface).cloned()
+        self.0
+            .namespaces
+            .borrow()
+            .live
+            .get(&namespace)?
+            .addresses
+            .iter()
+            .find(|(other, _)| other == interface)
+            .map(|(_, address)| address.clone())
     }
 }

@@ -5,7 +5,7 @@
 
 use super::images::ImageStore;
 use crate::json::Json;
-use crate::oci::{NewTask, Shim, Spec, TaskEvent, TaskEvents};
+use crate::oci::{NewTask, Shim, ShimWords, Spec, TaskEvent, TaskEvents};
 use node::{Node, ProcessSpec, Program, Registry};
 use sim::{Ctx, Hop, SimError};
 use std::cell::{Cell, RefCell};
@@ -38,8 +38,8 @@ struct Inner {
 }
 
 /// What one of containerd's namespaces holds.
-#[derive(Default)]
 struct Namespace {
+    shim_words: ShimWords,
     containers: RefCell<BTreeMap<Rc<str>, Rc<Container>>>,
     tasks: RefCell<BTreeMap<Rc<str>, Rc<Shim>>>,
     leases: RefCell<BTreeSet<Rc<str>>>,
@@ -47,10 +47,24 @@ struct Namespace {
     images: ImageStore,
 }
 
+impl Namespace {
+    fn new(name: &'static str) -> Self {
+        Self {
+            shim_words: ShimWords::new(name),
+            containers: RefCell::default(),
+            tasks: RefCell::default(),
+            leases: RefCell::default(),
+            sandboxes: RefCell::default(),
+            images: ImageStore::default(),
+        }
+    }
+}
+
 struct Container {
     shim_group: Rc<str>,
     in_sandbox: bool,
-    spec: Rc<Spec>,
+    /// Gone once there is a task where there will be no second one: with a snapshot of its own.
+    spec: RefCell<Option<Rc<Spec>>>,
     program: Program,
     rootfs: Rootfs,
     /// The number of its snapshot's directory.
@@ -133,7 +147,9 @@ impl Containerd {
     #[must_use]
     pub fn client(&self, caller: Component, protocol: Protocol, namespace: &'static str) -> Client {
         let mut namespaces = self.0.namespaces.borrow_mut();
-        let objects = namespaces.entry(namespace).or_default().clone();
+        let objects =
+            namespaces.entry(namespace).or_insert_with(|| Rc::new(Namespace::new(namespace)));
+        let objects = objects.clone();
         Client { containerd: self.clone(), caller, protocol, namespace, objects }
     }
 }
@@ -212,10 +228,14 @@ impl Client {
         self.objects.tasks.borrow().contains_key(id)
     }
 
-    /// The specification that a container was created with.
+    /// The specification that a container was created with, as long as it is needed.
     #[must_use]
     pub fn spec(&self, id: &str) -> Option<Rc<Spec>> {
-        self.objects.containers.borrow().get(id).map(|container| container.spec.clone())
+        self.objects
+            .containers
+            .borrow()
+            .get(id)
+            .and_then(|container| container.spec.borrow().clone())
     }
 
     /// `client.NewContainer`: prepares the snapshot, if one is asked for, and writes the
@@ -232,16 +252,17 @@ impl Client {
         // carry it along.
         let ContainerSpec { id, image, labels, spec, rootfs, program, shim_group, in_sandbox } =
             new;
+        let spec = Rc::new(spec);
         let container = Rc::new(Container {
             shim_group,
             in_sandbox,
-            spec: Rc::new(spec),
+            spec: RefCell::new(Some(spec.clone())),
             program,
             rootfs,
             snapshot: Cell::new(0),
         });
         let has_snapshot = container.rootfs == Rootfs::Snapshot;
-        let (shown, spec, shown_image) = (id.clone(), container.spec.clone(), image.clone());
+        let (shown, shown_image) = (id.clone(), image.clone());
         let hop = self
             .hop(
                 "Containers.Create",
@@ -331,7 +352,7 @@ impl Client {
         let inner = &self.containerd.0;
         let snapshot = inner.snapshots.get() + 1;
         inner.snapshots.set(snapshot);
-        inner.node.make_dir(ctx, &format!("{SNAPSHOTS}/{snapshot}"));
+        inner.node.make_private_dir(ctx, &format!("{SNAPSHOTS}/{snapshot}"));
         snapshot
     }
 
@@ -400,10 +421,14 @@ impl Client {
     ) -> Result<u32, SimError> {
         let node = &self.containerd.0.node;
         let bundle: Rc<str> = format!("{BUNDLES}/{}/{id}", self.namespace).into();
-        node.make_dir(ctx, &bundle);
+        node.make_private_dir(ctx, &bundle);
         let created = self.create_in_shim(ctx, id, &bundle, container).await;
-        if created.is_err() {
-            node.remove_dir_all(ctx, &bundle);
+        match created {
+            Ok(_) if container.rootfs == Rootfs::Snapshot => {
+                container.spec.take();
+            }
+            Ok(_) => {}
+            Err(_) => node.remove_dir_all(ctx, &bundle),
         }
         created
     }
@@ -434,7 +459,7 @@ impl Client {
                 &inner.node,
                 &inner.events,
                 self.containerd.pid(),
-                self.namespace,
+                &self.objects.shim_words,
                 id,
             )
             .await
@@ -460,7 +485,7 @@ impl Client {
             bundle: bundle.clone(),
             rootfs_mount,
             rootfs,
-            spec: container.spec.clone(),
+            spec: container.spec.borrow().clone().unwrap_or_default(),
             program: container.program,
         };
         let created = match shim.create(ctx, new).await {

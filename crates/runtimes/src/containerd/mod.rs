@@ -123,7 +123,12 @@ pub fn topology(topology: &mut Topology) {
         .link(Containerd, Registry, Protocol::Https)
         .link(Containerd, ContainerdShim, Protocol::Exec)
         .link_at(Containerd, ContainerdShim, Protocol::Ttrpc, "/run/containerd/s")
-        .link_at(ContainerdShim, Containerd, Protocol::Ttrpc, "/run/containerd/containerd.sock.ttrpc")
+        .link_at(
+            ContainerdShim,
+            Containerd,
+            Protocol::Ttrpc,
+            "/run/containerd/containerd.sock.ttrpc",
+        )
         .link(ContainerdShim, Runc, Protocol::Exec)
         .link(Runc, Kernel, Protocol::Syscall)
         .link(Cni, Kernel, Protocol::Syscall);

@@ -29,4 +29,4 @@ pub use spec::{Bind, NamespaceRequest, Spec, cgroup_directory};
 mod runc;
 
 mod shim;
-pub use shim::{NewTask, Shim, TaskEvent, TaskEventKind, TaskEvents};
+pub use shim::{NewTask, Shim, ShimWords, TaskEvent, TaskEventKind, TaskEvents};

@@ -20,6 +20,19 @@ const EXEC: Duration = Duration::from_millis(20);
 /// Writing to the control group.
 const UPDATE: Duration = Duration::from_millis(8);
 
+/// A subcommand of runc: the operation's name, where upstream runs it, how long it takes.
+struct Step {
+    op: &'static str,
+    source: &'static str,
+    takes: Duration,
+}
+
+impl Step {
+    fn subcommand(&self) -> &'static str {
+        self.op.trim_start_matches("runc ")
+    }
+}
+
 /// How a shim runs runc.
 #[derive(Clone)]
 pub(super) struct Runc {
@@ -37,32 +50,29 @@ pub(super) struct Created {
 }
 
 impl Runc {
-    /// One run of the program: it is there, works for a while, does `then`, and is gone.
+    /// One run of the program: it is there, works for a while, does `then`, and is gone. All its
+    /// arguments are in the call's payload; the process table has the container's id only.
     async fn run<T>(
         &self,
         ctx: &Ctx,
         shim: u32,
-        op: &'static str,
-        source: &'static str,
-        argv: Vec<Rc<str>>,
-        work: Duration,
+        step: &Step,
+        id: &Rc<str>,
+        arguments: impl Fn(&str) -> Vec<String> + 'static,
         then: impl FnOnce(&Ctx, u32) -> Result<T, SimError>,
     ) -> Result<T, SimError> {
-        let (node, namespace) = (self.node.clone(), self.namespace);
-        let shown = argv.clone();
-        let hop = Hop::new(Component::ContainerdShim, Component::Runc, Protocol::Exec, op)
-            .source(source)
-            .request(move || command_line(namespace, &shown));
+        let (node, namespace, work) = (&self.node, self.namespace, step.takes);
+        let (subcommand, shown) = (step.subcommand(), id.clone());
+        let hop = Hop::new(Component::ContainerdShim, Component::Runc, Protocol::Exec, step.op)
+            .source(step.source)
+            .request(move || command_line(namespace, subcommand, arguments(&shown)));
         ctx.call_answering(
             hop,
             |_| Payload::None,
-            async move |ctx| {
-                let mut command: Vec<Rc<str>> = Vec::with_capacity(argv.len() + 1);
-                command.push("runc".into());
-                command.extend(argv);
+            async |ctx| {
                 let spec = ProcessSpec {
                     ppid: shim,
-                    argv: command,
+                    argv: vec!["runc".into(), subcommand.into(), id.clone()],
                     component: Some(Component::Runc),
                     container_id: "".into(),
                     namespaces: Vec::new(),
@@ -85,24 +95,37 @@ impl Runc {
         ctx: &Ctx,
         shim: u32,
         id: &Rc<str>,
-        bundle: &str,
+        bundle: &Rc<str>,
         rootfs: &str,
         spec: &Spec,
     ) -> Result<Created, SimError> {
-        let argv = ["create", "--bundle", bundle, "--pid-file"].map(Rc::from).into_iter();
-        let argv = argv.chain([format!("{bundle}/init.pid").into(), id.clone()]).collect();
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create";
-        self.run(ctx, shim, "runc create", source, argv, CREATE, |ctx, runc| {
+        let step = Step {
+            op: "runc create",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create",
+            takes: CREATE,
+        };
+        let bundle = bundle.clone();
+        let arguments = move |id: &str| {
+            let pid_file = format!("{bundle}/init.pid");
+            vec![
+                "--bundle".to_owned(),
+                bundle.to_string(),
+                "--pid-file".to_owned(),
+                pid_file,
+                id.to_owned(),
+            ]
+        };
+        self.run(ctx, shim, &step, id, arguments, |ctx, runc| {
             let mut namespaces = Vec::with_capacity(spec.namespaces.len());
             for (kind, request) in &spec.namespaces {
                 match request {
                     NamespaceRequest::New => {
                         namespaces.push((*kind, self.node.new_namespace(ctx, *kind)));
                     }
-                    NamespaceRequest::Path(path) => match self.join(path, *kind)? {
-                        Some(namespace) => namespaces.push((*kind, namespace)),
-                        None => {}
-                    },
+                    NamespaceRequest::Path(path) => {
+                        let namespace = self.join(path, *kind)?;
+                        namespaces.extend(namespace.map(|namespace| (*kind, namespace)));
+                    }
                 }
             }
             let cgroup: Rc<str> = cgroup_directory(&spec.cgroups_path).into();
@@ -164,9 +187,12 @@ impl Runc {
         argv: Vec<Rc<str>>,
         program: &Program,
     ) -> Result<(), SimError> {
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Start";
-        let words = vec!["start".into(), id.clone()];
-        self.run(ctx, shim, "runc start", source, words, START, |ctx, _| {
+        let step = Step {
+            op: "runc start",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Start",
+            takes: START,
+        };
+        self.run(ctx, shim, &step, id, only_id, |ctx, _| {
             if argv.is_empty() {
                 return Err(SimError::new(
                     "1",
@@ -188,9 +214,13 @@ impl Runc {
         pid: u32,
         signal: i32,
     ) -> Result<(), SimError> {
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Kill";
-        let words = vec!["kill".into(), id.clone(), signal.to_string().into()];
-        self.run(ctx, shim, "runc kill", source, words, KILL, |ctx, _| {
+        let step = Step {
+            op: "runc kill",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Kill",
+            takes: KILL,
+        };
+        let arguments = move |id: &str| vec![id.to_owned(), signal.to_string()];
+        self.run(ctx, shim, &step, id, arguments, |ctx, _| {
             self.node.signal(ctx, pid, signal);
             Ok(())
         })
@@ -205,9 +235,12 @@ impl Runc {
         id: &Rc<str>,
         cgroup: &str,
     ) -> Result<(), SimError> {
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Delete";
-        let words = vec!["delete".into(), id.clone()];
-        self.run(ctx, shim, "runc delete", source, words, DELETE, |ctx, _| {
+        let step = Step {
+            op: "runc delete",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Delete",
+            takes: DELETE,
+        };
+        self.run(ctx, shim, &step, id, only_id, |ctx, _| {
             self.node.remove_cgroup(ctx, cgroup);
             Ok(())
         })
@@ -224,10 +257,14 @@ impl Runc {
         argv: Vec<Rc<str>>,
         program: &Program,
     ) -> Result<u32, SimError> {
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/exec.go Start";
-        let words = ["exec", "--process", "process.json", "--detach"].map(Rc::from).into_iter();
-        let words = words.chain([id.clone()]).collect();
-        self.run(ctx, shim, "runc exec", source, words, EXEC, |ctx, runc| {
+        let step = Step {
+            op: "runc exec",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/exec.go Start",
+            takes: EXEC,
+        };
+        let arguments =
+            |id: &str| ["--process", "process.json", "--detach", id].map(str::to_owned).into();
+        self.run(ctx, shim, &step, id, arguments, |ctx, runc| {
             let Some(init) = self.node.process(init) else {
                 return Err(SimError::new("255", "cannot exec in a stopped container"));
             };
@@ -246,17 +283,24 @@ impl Runc {
 
     /// `runc update`: other limits for the control group.
     pub(super) async fn update(&self, ctx: &Ctx, shim: u32, id: &Rc<str>) -> Result<(), SimError> {
-        let source = "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Update";
-        let words = ["update", "--resources", "-"].map(Rc::from).into_iter();
-        let words = words.chain([id.clone()]).collect();
-        self.run(ctx, shim, "runc update", source, words, UPDATE, |_, _| Ok(())).await
+        let step = Step {
+            op: "runc update",
+            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Update",
+            takes: UPDATE,
+        };
+        let arguments = |id: &str| ["--resources", "-", id].map(str::to_owned).into();
+        self.run(ctx, shim, &step, id, arguments, |_, _| Ok(())).await
     }
 }
 
+fn only_id(id: &str) -> Vec<String> {
+    vec![id.to_owned()]
+}
+
 /// The whole command, with the options that go-runc puts before the subcommand.
-fn command_line(namespace: &str, words: &[Rc<str>]) -> Payload {
+fn command_line(namespace: &str, subcommand: &str, arguments: Vec<String>) -> Payload {
     let root = format!("/run/containerd/runc/{namespace}");
-    let options = ["runc", "--root", &root, "--log-format", "json"].map(str::to_owned);
-    let argv = options.into_iter().chain(words.iter().map(|word| word.to_string())).collect();
+    let words = ["runc", "--root", &root, "--log-format", "json", subcommand].map(str::to_owned);
+    let argv = words.into_iter().chain(arguments).collect();
     Payload::Exec { argv, env: Vec::new(), stdin: None }
 }

@@ -145,6 +145,32 @@ impl TaskEvents {
     }
 }
 
+/// The program, which is where its name says.
+const BINARY: &str = "/usr/bin/containerd-shim-runc-v2";
+
+/// The words that all shims of one of containerd's namespaces have in common on their command
+/// lines, kept once.
+pub struct ShimWords {
+    namespace: &'static str,
+    words: [Rc<str>; 6],
+    start: Rc<str>,
+}
+
+impl ShimWords {
+    /// Those of a namespace.
+    #[must_use]
+    pub fn new(namespace: &'static str) -> Self {
+        let words = [BINARY, "-namespace", namespace, "-address", CONTAINERD_ADDRESS, "-id"];
+        Self { namespace, words: words.map(Rc::from), start: "start".into() }
+    }
+
+    fn process(&self, parent: u32, id: &Rc<str>, start: bool) -> ProcessSpec {
+        let words = self.words.iter().chain([id]).chain(start.then_some(&self.start));
+        let argv = words.cloned().collect();
+        ProcessSpec { argv, ..ProcessSpec::host(parent, []) }.of(Component::ContainerdShim)
+    }
+}
+
 /// What a container is created with.
 pub struct NewTask {
     /// The container.
@@ -180,8 +206,10 @@ struct Task {
     cgroup: Rc<str>,
     rootfs: Rc<str>,
     mounted: bool,
-    spec: Rc<Spec>,
-    program: Program,
+    /// Where in the container something of the host's is mounted.
+    destinations: Box<[Rc<str>]>,
+    /// What will run, until it does.
+    waiting: RefCell<Option<(Vec<Rc<str>>, Program)>>,
     state: Cell<State>,
     execs: RefCell<Vec<(Rc<str>, Rc<Exec>)>>,
 }
@@ -210,10 +238,10 @@ impl Shim {
         node: &Node,
         events: &TaskEvents,
         containerd: u32,
-        namespace: &'static str,
+        words: &ShimWords,
         id: &Rc<str>,
     ) -> Result<Rc<Self>, SimError> {
-        const BINARY: &str = "/usr/bin/containerd-shim-runc-v2";
+        let namespace = words.namespace;
         let shown = id.clone();
         let hop = Hop::new(
             Component::Containerd,
@@ -240,14 +268,10 @@ impl Shim {
         });
         let bootstrap = |shim: &Rc<Self>| Payload::Text(shim.bootstrap().into());
         ctx.call_answering(hop, bootstrap, async |ctx| {
-            let words = [BINARY, "-namespace", namespace, "-id", id, "start"];
-            let starter = ProcessSpec::host(containerd, words).of(Component::ContainerdShim);
+            let starter = words.process(containerd, id, true);
             let starter = node.start_process(&ctx, starter);
             ctx.sleep(SHIM_START).await;
-            let words =
-                [BINARY, "-namespace", namespace, "-id", id, "-address", CONTAINERD_ADDRESS];
-            let spec = ProcessSpec::host(starter, words).of(Component::ContainerdShim);
-            let pid = node.start_process(&ctx, spec);
+            let pid = node.start_process(&ctx, words.process(starter, id, false));
             node.set_subreaper(pid);
             node.end_process(&ctx, starter, Exit { code: 0, oom_killed: false });
             let socket = ctx.sim().random_hex("containerd-shim", 64);
@@ -360,8 +384,8 @@ impl Shim {
                 cgroup,
                 rootfs: new.rootfs,
                 mounted,
-                spec: new.spec,
-                program: new.program,
+                destinations: new.spec.mounts.iter().map(|bind| bind.destination.clone()).collect(),
+                waiting: RefCell::new(Some((new.spec.args.clone(), new.program))),
                 state: Cell::new(State::Created),
                 execs: RefCell::default(),
             };
@@ -400,8 +424,7 @@ impl Shim {
                     "cannot start a container that is not in the created state",
                 ));
             }
-            let argv = task.spec.args.clone();
-            let program = task.program;
+            let (argv, program) = task.waiting.take().unwrap_or_default();
             self.runc
                 .start(&ctx, self.pid, id, task.pid, argv, &program)
                 .await
@@ -690,8 +713,8 @@ impl Shim {
                         self.node.signal(ctx, pid, SIGKILL);
                     }
                 }
-                for bind in task.spec.mounts.iter().rev() {
-                    self.node.unmount(ctx, &format!("{}{}", task.rootfs, bind.destination));
+                for destination in task.destinations.iter().rev() {
+                    self.node.unmount(ctx, &format!("{}{destination}", task.rootfs));
                 }
                 if exit.oom_killed {
                     self.publish(ctx, &id, TaskEventKind::Oom);
@@ -718,6 +741,8 @@ impl Shim {
                     let Some((ctx, event)) = next else { break };
                     shim.forward(&ctx, &event).await;
                 }
+                // Most shims have nothing more to say for a long time.
+                shim.queue.take();
                 shim.publishing.set(false);
             });
         }

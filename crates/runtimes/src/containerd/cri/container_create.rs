@@ -83,8 +83,8 @@ impl CriPlugin {
         let Inner { client, node, programs, containers, .. } = &*self.0;
         let metadata = config.metadata.clone().unwrap_or_default();
         let container_name: Rc<str> = metadata.name.as_str().into();
-        node.make_dir(ctx, &container_dir(ROOT, id));
-        node.make_dir(ctx, &container_dir(STATE, id));
+        node.make_private_dir(ctx, &container_dir(ROOT, id));
+        node.make_private_dir(ctx, &container_dir(STATE, id));
         let spec = match self.container_spec(id, sandbox, config, sandbox_config, image) {
             Ok(spec) => spec,
             Err(error) => {
@@ -109,9 +109,6 @@ impl CriPlugin {
             self.remove_container_dirs(ctx, id);
             return Err(failed("failed to create containerd container", error));
         }
-        // The status is written down beside the container, so that it survives the daemon.
-        let status_file = format!("{}/status", container_dir(ROOT, id));
-        node.write_file(ctx, &status_file, r#"{"Version":"v1"}"#);
         let created_at = ctx.now().unix_nanos();
         let log_path = match (sandbox_config.log_directory.as_str(), config.log_path.as_str()) {
             ("", _) | (_, "") => "".into(),

@@ -261,8 +261,8 @@ impl CriPlugin {
     ) -> Result<(), Status> {
         let Inner { client, node, pause_image, .. } = &*self.0;
         let id = &sandbox.id;
-        node.make_dir(ctx, &sandbox_dir(ROOT, id));
-        node.make_dir(ctx, &sandbox_dir(STATE, id));
+        node.make_private_dir(ctx, &sandbox_dir(ROOT, id));
+        node.make_private_dir(ctx, &sandbox_dir(STATE, id));
         let spec = self.sandbox_container_spec(sandbox, config);
         let new = ContainerSpec {
             id: id.clone(),
