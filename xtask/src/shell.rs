@@ -1,6 +1,7 @@
 //! Running other programs so that a person sees what is going on.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -46,6 +47,23 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     println!("  $ {line}");
     let status =
         command.stdin(Stdio::null()).status().with_context(|| format!("`{line}` did not start"))?;
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Like [`run`], and shows each line of standard output to `read` as it passes by.
+pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> Result<()> {
+    let line = display(command);
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let stdout = child.stdout.take().expect("standard output was piped");
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        println!("{line}");
+        read(&line);
+    }
+    let status = child.wait()?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
     }

@@ -187,7 +187,15 @@ fn wasm(tools: &Tools) -> Result<()> {
         shell::workspace_root().join("web/webdriver.json"),
     );
     cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
-    shell::run(&mut cargo)
+    // The runner is content with a crate whose tests it did not find; we are not.
+    let mut some_passed = false;
+    shell::run_reading(&mut cargo, |line| {
+        some_passed |= line.starts_with("test result: ok. ") && !line.contains("ok. 0 passed");
+    })?;
+    if !some_passed {
+        bail!("no wasm test ran in {WASM_TESTED:?}");
+    }
+    Ok(())
 }
 
 fn parity(tools: &Tools) -> Result<()> {
