@@ -275,6 +275,7 @@ impl Cni {
     ///
     /// # Errors
     /// The plugin's `msg`.
+    #[expect(clippy::too_many_arguments, reason = "what libcni passes to a plugin, piece by piece")]
     pub(crate) async fn execute(
         &self,
         ctx: &Ctx,

@@ -1,6 +1,6 @@
 //! What CRI demands of every runtime, as a table of short scenes. A stack is added with one line.
 
-#![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! containerd hop by hop: what a pod's start looks like, and what is left after a failure.
 
-#![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used)]
 
 mod support;
 
