@@ -132,6 +132,11 @@ impl Decoder {
         }
     }
 
+    /// Reads a struct that is a field of another, whose Go name is `owner`.
+    pub(crate) fn part(&mut self, node: &Node, object: &mut dyn Object, owner: &'static str) {
+        self.value(node, Slot::Object(object), Place { owner, go_type: "" });
+    }
+
     /// Checks a part that is kept as it was given. `kind` is a type of the schema or its Go name.
     pub(crate) fn shape(&mut self, node: &Node, kind: &'static str, owner: &'static str) {
         if node.is_null() {

@@ -14,7 +14,7 @@ use crate::print::quoted;
 pub use crate::problem::{FieldNote, Problem, Severity};
 use crate::validation::{Errors, FieldError, Path, validate_metadata, validate_pod};
 use crate::yaml::{Entry, Kind, Limits, Node, Position, Span, parse_all};
-use crate::{ObjectMeta, Pod, PodTemplateSpec};
+use crate::{ObjectMeta, Pod, PodStatus, PodTemplateSpec, Raw, Time, Unsimulated};
 
 mod workload;
 
@@ -50,7 +50,11 @@ pub fn parse(text: &str) -> Manifest {
     let documents = parse_all(text, &Limits::default());
     let mut reader = Reader::default();
     for node in &documents.nodes {
-        reader.object(node, "");
+        // A key that comes twice spoils its document.
+        reader.is_spoilt = documents.problems.iter().any(|problem| {
+            node.span.start <= problem.span.start && problem.span.end <= node.span.end
+        });
+        reader.object(node, "", "");
     }
     let mut manifest = reader.manifest;
     manifest.problems.extend(documents.problems);
@@ -67,11 +71,13 @@ pub fn parse(text: &str) -> Manifest {
 #[derive(Default)]
 struct Reader {
     manifest: Manifest,
+    /// Whether the document that is being read has an error already.
+    is_spoilt: bool,
 }
 
 impl Reader {
-    /// Reads an object of any kind. `default_kind` is what items of a list are when they do not say.
-    fn object(&mut self, node: &Node, default_kind: &str) {
+    /// Reads an object of any kind. The defaults are what items of a list are when they do not say.
+    fn object(&mut self, node: &Node, default_version: &str, default_kind: &str) {
         let Kind::Map(entries) = &node.kind else {
             let message = format!(
                 "this is {}, not an object: an object starts with apiVersion and kind",
@@ -79,26 +85,14 @@ impl Reader {
             );
             return self.problem(error(head(node), "", &message));
         };
-        let default_version = if default_kind.is_empty() { "" } else { "v1" };
         let version = self.type_field(node, "apiVersion", default_version);
         let kind = self.type_field(node, "kind", default_kind);
         let (Some(version), Some(kind)) = (version, kind) else { return };
         match (version, kind) {
             ("v1", "Pod") => self.pod(node),
-            (_, "List") | ("v1", "PodList") => {
-                let item_kind = if kind == "PodList" { "Pod" } else { "" };
-                for entry in entries {
-                    match entry.key.as_str() {
-                        "items" => {
-                            entry.value.items().iter().for_each(|item| self.object(item, item_kind))
-                        }
-                        "apiVersion" | "kind" | "metadata" => {}
-                        key => {
-                            let message = format!("strict decoding error: unknown field \"{key}\"");
-                            self.problem(error(entry.key_span, key, &message));
-                        }
-                    }
-                }
+            ("v1", "List") => self.list(entries, "", ""),
+            _ if kind.ends_with("List") && self.is_list_of_pods(version, kind) => {
+                self.list(entries, version, kind.trim_end_matches("List"));
             }
             _ => match workload::Workload::find(version, kind) {
                 Some(workload) => {
@@ -113,6 +107,27 @@ impl Reader {
                 }
                 None => self.other(node, version, kind),
             },
+        }
+    }
+
+    /// Whether the items of a list are Pods, or objects with a Pod template.
+    fn is_list_of_pods(&self, version: &str, kind: &str) -> bool {
+        let item = kind.trim_end_matches("List");
+        (version, item) == ("v1", "Pod") || workload::Workload::find(version, item).is_some()
+    }
+
+    fn list(&mut self, entries: &[Entry], version: &str, kind: &str) {
+        for entry in entries {
+            match entry.key.as_str() {
+                "items" => {
+                    entry.value.items().iter().for_each(|item| self.object(item, version, kind))
+                }
+                "apiVersion" | "kind" | "metadata" => {}
+                key => {
+                    let message = format!("strict decoding error: unknown field \"{key}\"");
+                    self.problem(error(entry.key_span, key, &message));
+                }
+            }
         }
     }
 
@@ -139,7 +154,10 @@ impl Reader {
         let name =
             node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
         let is_known = match version.split_once('/') {
-            None => version == "v1" && KINDS_V1.split(' ').any(|known| known == kind),
+            None => {
+                let kind = kind.strip_suffix("List").unwrap_or(kind);
+                version == "v1" && KINDS_V1.split(' ').any(|known| known == kind)
+            }
             Some(("apps" | "batch" | "extensions", _)) => {
                 matches!(
                     kind,
@@ -166,13 +184,45 @@ impl Reader {
         let mut pod = Pod::default();
         let mut decoder = Decoder::default();
         decoder.object(node, &mut pod);
-        // As on creation, what the text says of the status does not count.
-        pod.status = Default::default();
+        // What the API server decides itself does not count on creation.
+        pod.status = PodStatus::default();
+        pod.metadata = ObjectMeta {
+            uid: String::new(),
+            resource_version: String::new(),
+            generation: 0,
+            self_link: String::new(),
+            creation_timestamp: Time::default(),
+            deletion_timestamp: None,
+            deletion_grace_period_seconds: None,
+            managed_fields: Raw::default(),
+            ..pod.metadata
+        };
         let mut complete = pod.clone();
         set_defaults(&mut complete, NEWEST_MINOR);
         let mut errors = Errors::default();
         validate_pod(&complete, "", &mut errors);
-        if self.take(node, decoder, errors) {
+        if self.take(node, "spec", &pod, decoder, errors) {
+            workload::generate_name(&mut pod.metadata, self.manifest.pods.len());
+            self.add(node, pod);
+        }
+    }
+
+    /// Adds a Pod, unless there is one of its name.
+    fn add(&mut self, node: &Node, pod: Pod) {
+        let ObjectMeta { name, namespace, .. } = &pod.metadata;
+        // Nothing stands for this namespace.
+        let namespace_of =
+            |namespace: &str| if namespace.is_empty() { "default" } else { namespace }.to_owned();
+        let is_same = |other: &Pod| {
+            other.metadata.name == *name
+                && namespace_of(&other.metadata.namespace) == namespace_of(namespace)
+        };
+        if self.manifest.pods.iter().any(is_same) {
+            let span = find(node, "metadata.name").span;
+            let message = format!("pods \"{name}\" already exists");
+            return self.problem(error(span, "metadata.name", &message));
+        }
+        if !self.is_spoilt {
             self.manifest.pods.push(pod);
         }
     }
@@ -185,11 +235,12 @@ impl Reader {
         if let Some(metadata) = node.get("metadata") {
             // The form has been checked already.
             Decoder::default().object(metadata, &mut meta);
+            workload::generate_name(&mut meta, self.manifest.pods.len());
         }
         let mut template = PodTemplateSpec::default();
         if let Some(node) = find(node, &template_path).value {
             decoder.path.clone_from(&template_path);
-            decoder.object(node, &mut template);
+            decoder.part(node, &mut template, workload.spec_name());
         }
         let mut pod = Pod { metadata: template.metadata, spec: template.spec, ..Pod::default() };
         let mut errors = Errors::default();
@@ -199,25 +250,35 @@ impl Reader {
         let mut complete = pod.clone();
         set_defaults(&mut complete, NEWEST_MINOR);
         validate_pod(&complete, &template_path, &mut errors);
-        if self.take(node, decoder, errors) {
+        if self.take(node, &format!("{template_path}.spec"), &pod, decoder, errors) {
             let message = format!(
                 "{} {} is not simulated itself: its Pod template is taken for one Pod, {}",
                 workload.kind, meta.name, pod.metadata.name
             );
             self.say(node, Severity::Note, "kind", &message);
-            self.manifest.pods.push(pod);
+            self.add(node, pod);
         }
     }
 
-    /// Takes over what was found of one object and says whether it is free of errors.
-    fn take(&mut self, node: &Node, decoder: Decoder, errors: Errors) -> bool {
+    /// Takes over what was found of one object and says whether it is free of errors. `spec` is the path of
+    /// the Pod's specification.
+    fn take(
+        &mut self,
+        node: &Node,
+        spec: &str,
+        pod: &Pod,
+        decoder: Decoder,
+        errors: Errors,
+    ) -> bool {
         let is_right = decoder.problems.is_empty() && errors.0.is_empty();
         // What could not be decoded is missing or zero now; complaints about that would be wrong.
         let undecoded: Vec<String> =
             decoder.problems.iter().map(|problem| problem.path.clone()).collect();
         self.manifest.problems.extend(decoder.problems);
         self.manifest.unsimulated.extend(decoder.notes);
-        for FieldError { path, message } in errors.0 {
+        self.note_values(node, spec, pod);
+        let before = self.manifest.problems.len();
+        for FieldError { path, message, key } in errors.0 {
             let is_about = |other: &String| {
                 path == *other
                     || path
@@ -225,11 +286,36 @@ impl Reader {
                         .is_some_and(|rest| rest.starts_with(['.', '[']))
             };
             if !undecoded.iter().any(is_about) {
-                let span = find(node, &path).span;
-                self.problem(error(span, &path, &message));
+                let place = key.map_or(path.clone(), |key| format!("{path}[{key}]"));
+                let problem = error(find(node, &place).span, &path, &message);
+                // Upstream, too, says what is said twice only once.
+                if !self.manifest.problems[before..].contains(&problem) {
+                    self.problem(problem);
+                }
             }
         }
         is_right
+    }
+
+    /// Notes values that have no effect, of fields that have one.
+    fn note_values(&mut self, node: &Node, spec: &str, pod: &Pod) {
+        let mut note = |field: &str, reason: Unsimulated| {
+            let path = format!("{spec}.{field}");
+            self.manifest.unsimulated.push(FieldNote {
+                span: find(node, &path).span,
+                path,
+                reason,
+            });
+        };
+        if pod.spec.os.as_ref().is_some_and(|os| os.name == "windows") {
+            note("os.name", Unsimulated::Windows);
+        }
+        let resources = pod.spec.resources.iter();
+        for amounts in resources.flat_map(|resources| [&resources.limits, &resources.requests]) {
+            if amounts.contains_key("pids") {
+                note("resources", Unsimulated::Newer);
+            }
+        }
     }
 
     /// Adds a problem at the value of a field at the top of an object.

@@ -140,7 +140,9 @@ fn parse(text: &str) -> Result<(i128, Format, bool), &'static str> {
 
     // Long numbers saturate: nothing that a manifest can mean is lost by that.
     let digits: String = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
-    let shift = power_shift(base, power) - fraction.len() as i32 + 9;
+    let places = fraction.len() as i32;
+    let decimal_power = if base == 10 { power } else { 0 };
+    let shift = decimal_power.saturating_sub(places).saturating_add(9);
     let kept = digits.len().min(30);
     let dropped = (digits.len() - kept) as i32;
     let mut amount: i128 = digits[..kept].parse().unwrap_or(0);
@@ -165,18 +167,13 @@ fn parse(text: &str) -> Result<(i128, Format, bool), &'static str> {
         Format::Binary => fraction.is_empty() && !digits.is_empty() && odd_eighth(&digits),
         _ => {
             let shifted = format!("{whole}{fraction}");
-            (power - fraction.len() as i32) % 3 == 0
+            power.saturating_sub(places) % 3 == 0
                 && !shifted.ends_with("000")
                 && !shifted.starts_with('0')
         }
     } && amount < MAX_NANOS
         && !text.starts_with('+');
     Ok((if negative { -amount } else { amount }, format, as_is))
-}
-
-/// A power of 1024 is multiplied in exactly, so that only decimal ones shift.
-fn power_shift(base: i128, power: i32) -> i32 {
-    if base == 10 { power } else { 0 }
 }
 
 /// Upstream keeps a binary amount's text when the number is no multiple of 8 (and so of 1024).
@@ -218,4 +215,114 @@ fn canonical(nanos: i128, mut format: Format) -> String {
         let _ = write!(text, "e{}", power as i32 * 3 - 9);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// Text, canonical form, thousandths and whole units; or the error.
+    fn check(texts: &str, expected: Expect) {
+        let rows: Vec<String> = texts
+            .split(' ')
+            .map(|text| match Quantity::parse(text) {
+                Ok(quantity) => {
+                    format!(
+                        "{text}: {} {} {}",
+                        quantity.as_str(),
+                        quantity.milli_value(),
+                        quantity.value()
+                    )
+                }
+                Err(message) => format!("{text}: {message}"),
+            })
+            .collect();
+        expected.assert_eq(&rows.join("\n"));
+    }
+
+    #[test]
+    fn canonical_forms() {
+        check("0 1 0.5 .5 100m 1000m 1500m 1000 1500 1000000 2k 3M", expect![[r#"
+            0: 0 0 0
+            1: 1 1000 1
+            0.5: 500m 500 1
+            .5: 500m 500 1
+            100m: 100m 100 1
+            1000m: 1 1000 1
+            1500m: 1500m 1500 2
+            1000: 1k 1000000 1000
+            1500: 1500 1500000 1500
+            1000000: 1M 1000000000 1000000
+            2k: 2k 2000000 2000
+            3M: 3M 3000000000 3000000"#]]);
+        check("1Ki 1024Mi 1536Mi 1.5Gi 100Mi 0.5Mi 0.1Ki 512 1Ei 9999999999Gi", expect![[r#"
+            1Ki: 1Ki 1024000 1024
+            1024Mi: 1Gi 1073741824000 1073741824
+            1536Mi: 1536Mi 1610612736000 1610612736
+            1.5Gi: 1536Mi 1610612736000 1610612736
+            100Mi: 100Mi 104857600000 104857600
+            0.5Mi: 512Ki 524288000 524288
+            0.1Ki: 102400m 102400 103
+            512: 512 512000 512
+            1Ei: 1Ei 9223372036854775807 1152921504606846976
+            9999999999Gi: 9223372036854775807 9223372036854775807 9223372036854775807"#]]);
+        check("1e3 1E3 1.5e3 12e6 1e-3 5e0", expect![[r#"
+            1e3: 1e3 1000000 1000
+            1E3: 1E3 1000000 1000
+            1.5e3: 1500 1500000 1500
+            12e6: 12e6 12000000000 12000000
+            1e-3: 1e-3 1 1
+            5e0: 5e0 5000 5"#]]);
+        check("-1 +1 -0.5 1n 0.1n 1u 0.0000000001 00 007", expect![[r#"
+            -1: -1 -1000 -1
+            +1: 1 1000 1
+            -0.5: -500m -500 -1
+            1n: 1n 1 1
+            0.1n: 1n 1 1
+            1u: 1u 1 1
+            0.0000000001: 1n 1 1
+            00: 0 0 0
+            007: 7 7000 7"#]]);
+        check(
+            "1e2147483647 1e-2147483648 123456789012345678901234567890123456789012345 0.000000000000000000000000000000000000000001",
+            expect![[r#"
+                1e2147483647: 9223372036854775807 9223372036854775807 9223372036854775807
+                1e-2147483648: 1e-9 1 1
+                123456789012345678901234567890123456789012345: 9223372036854775807 9223372036854775807 9223372036854775807
+                0.000000000000000000000000000000000000000001: 1n 1 1"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_quantity() {
+        check("lots 1Xi 1i 1.1.1 1e 1e+ 1e99999999999 1Gib . - m", expect![[r#"
+            lots: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+            1Xi: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+            1i: unable to parse quantity's suffix
+            1.1.1: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+            1e: unable to parse quantity's suffix
+            1e+: unable to parse quantity's suffix
+            1e99999999999: unable to parse quantity's suffix
+            1Gib: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+            .: unable to parse numeric part of quantity
+            -: unable to parse numeric part of quantity
+            m: unable to parse numeric part of quantity"#]]);
+        assert_eq!(Quantity::parse(""), Err(FORMAT_WRONG));
+        assert_eq!(Quantity::parse("1 Gi"), Err(FORMAT_WRONG));
+    }
+
+    #[test]
+    fn sums_keep_their_style() {
+        let sum = |a: &str, b: &str| {
+            let parse = |text| Quantity::parse(text).expect("a quantity");
+            parse(a).plus(&parse(b)).as_str().to_owned()
+        };
+        assert_eq!(sum("500m", "1"), "1500m");
+        assert_eq!(sum("512Mi", "512Mi"), "1Gi");
+        assert_eq!(sum("0", "1Gi"), "1Gi");
+        assert_eq!(Quantity::from_bytes(3 << 20).as_str(), "3Mi");
+        assert_eq!(Quantity::from_milli(2500).as_str(), "2500m");
+    }
 }

@@ -46,6 +46,18 @@ impl Workload {
         format!("{}.template", self.spec_path)
     }
 
+    /// The Go name of the struct that the template is a field of.
+    pub(super) fn spec_name(&self) -> &'static str {
+        match self.kind {
+            "Deployment" => "DeploymentSpec",
+            "ReplicaSet" => "ReplicaSetSpec",
+            "StatefulSet" => "StatefulSetSpec",
+            "DaemonSet" => "DaemonSetSpec",
+            "ReplicationController" => "ReplicationControllerSpec",
+            _ => "JobSpec",
+        }
+    }
+
     fn spec<'a>(&self, node: &'a Node) -> Option<&'a Node> {
         self.spec_path.split('.').try_fold(node, |node, field| node.get(field))
     }
@@ -62,7 +74,8 @@ impl Workload {
             errors.required(&Path::new("spec").child("schedule"), "");
         }
         if !is_job {
-            self.validate_selector(spec.and_then(|spec| spec.get("selector")), pod, errors);
+            let is_old = node.get("apiVersion").and_then(Node::as_str) != Some(self.version);
+            self.validate_selector(spec.and_then(|spec| spec.get("selector")), is_old, pod, errors);
         }
         let policy_path = template.child("spec");
         let policy_path = policy_path.child("restartPolicy");
@@ -77,12 +90,19 @@ impl Workload {
     }
 
     /// Upstream: `ValidateDeploymentSpec` and its like.
-    fn validate_selector(&self, selector: Option<&Node>, pod: &Pod, errors: &mut Errors) {
+    fn validate_selector(
+        &self,
+        selector: Option<&Node>,
+        is_old: bool,
+        pod: &Pod,
+        errors: &mut Errors,
+    ) {
         let selector_path = Path::new("spec");
         let selector_path = selector_path.child("selector");
         let labels = &pod.metadata.labels;
         let matches = match selector {
-            None if self.kind == "ReplicationController" => return,
+            // It was optional in versions of the API that are no longer served.
+            None if self.kind == "ReplicationController" || is_old => return,
             None => return errors.required(&selector_path, ""),
             Some(selector) if self.kind == "ReplicationController" => has_labels(selector, labels),
             Some(selector) => {
@@ -162,9 +182,9 @@ impl Workload {
             labels.insert("job-name".to_owned(), owner_name.clone());
         }
         if self.kind != "StatefulSet" {
-            let base: String = owner_name.chars().take(57).collect();
+            pod.metadata.name.clear();
             pod.metadata.generate_name = format!("{owner_name}-");
-            pod.metadata.name = format!("{base}-{}", suffix(&format!("{owner_name}/0"), 5));
+            generate_name(&mut pod.metadata, 0);
         }
         let of = |part: u32| suffix_number(&format!("{owner_kind}/{owner_name}/{part}"));
         let (a, b) = (of(0), of(1));
@@ -207,6 +227,14 @@ impl Workload {
                 ..Volume::default()
             });
         }
+    }
+}
+
+/// Makes a name of `generateName`, as the API server does; `number` tells equal ones apart.
+pub(super) fn generate_name(meta: &mut ObjectMeta, number: usize) {
+    if meta.name.is_empty() && !meta.generate_name.is_empty() {
+        let base: String = meta.generate_name.chars().take(58).collect();
+        meta.name = format!("{base}{}", suffix(&format!("{base}{number}"), 5));
     }
 }
 

@@ -152,7 +152,7 @@ impl Context<'_> {
             Some(&container.image_pull_policy),
             &["Always", "IfNotPresent", "Never"],
         );
-        validate_resources(&container.resources, &path.child("resources"), errors);
+        validate_resources(&container.resources, false, &path.child("resources"), errors);
         self.validate_resize_policy(&container.resize_policy, &path.child("resizePolicy"), errors);
         if let Some(context) = &container.security_context {
             validate_security_context(context, &path.child("securityContext"), errors);
@@ -686,15 +686,19 @@ fn validate_probe(probe: &Probe, path: &Path<'_>, errors: &mut Errors) {
 /// Upstream: `ValidateContainerResourceRequirements`.
 pub(super) fn validate_resources(
     resources: &ResourceRequirements,
+    of_pod: bool,
     path: &Path<'_>,
     errors: &mut Errors,
 ) {
     let (limits, requests) = (path.child("limits"), path.child("requests"));
     for (name, amount) in &resources.limits {
-        validate_amount(name, amount, &limits.key(name), errors);
+        validate_amount(name, amount, of_pod, &limits.key(name), errors);
     }
     for (name, amount) in &resources.requests {
-        validate_amount(name, amount, &requests.key(name), errors);
+        // What was filled in from the limit has been checked there.
+        if resources.limits.get(name) != Some(amount) {
+            validate_amount(name, amount, of_pod, &requests.key(name), errors);
+        }
         let may_overcommit = !name.contains('/') && !name.starts_with("hugepages-");
         match resources.limits.get(name) {
             Some(limit) if !may_overcommit && amount.nanos() != limit.nanos() => {
@@ -715,9 +719,15 @@ pub(super) fn validate_resources(
 }
 
 /// Upstream: `validateContainerResourceName`, `ValidateResourceQuantityValue`.
-fn validate_amount(name: &str, amount: &Quantity, path: &Path<'_>, errors: &mut Errors) {
+fn validate_amount(
+    name: &str,
+    amount: &Quantity,
+    of_pod: bool,
+    path: &Path<'_>,
+    errors: &mut Errors,
+) {
     errors.invalid_name(path, name, qualified_name(name));
-    if !name.contains('/') {
+    if !name.contains('/') && !of_pod {
         let is_standard = matches!(name, "cpu" | "memory" | "ephemeral-storage")
             || name.starts_with("hugepages-");
         if !is_standard {

@@ -26,6 +26,8 @@ pub(crate) struct FieldError {
     pub(crate) path: String,
     /// Field and complaint: `spec.containers[0].name: Required value`.
     pub(crate) message: String,
+    /// Which entry of the field, when the field is a map and upstream's path stops there.
+    pub(crate) key: Option<String>,
 }
 
 /// All complaints so far.
@@ -153,7 +155,7 @@ impl Errors {
             message.push_str(": ");
             message.push_str(detail);
         }
-        self.0.push(FieldError { path, message });
+        self.0.push(FieldError { path, message, key: None });
     }
 
     pub(crate) fn required(&mut self, path: &Path<'_>, detail: &str) {
@@ -193,6 +195,21 @@ impl Errors {
     pub(crate) fn invalid_name(&mut self, path: &Path<'_>, name: &str, complaints: Vec<String>) {
         for complaint in complaints {
             self.invalid(path, name, &complaint);
+        }
+    }
+
+    /// The same for a key or value of a map.
+    pub(crate) fn invalid_entry(
+        &mut self,
+        path: &Path<'_>,
+        key: &str,
+        text: &str,
+        complaints: Vec<String>,
+    ) {
+        let before = self.0.len();
+        self.invalid_name(path, text, complaints);
+        for error in &mut self.0[before..] {
+            error.key = Some(key.to_owned());
         }
     }
 

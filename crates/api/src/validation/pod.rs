@@ -80,7 +80,8 @@ fn validate_labels(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
     let annotations = path.child("annotations");
     let mut size = 0;
     for (key, value) in &meta.annotations {
-        errors.invalid_name(&annotations, key, qualified_name(&key.to_ascii_lowercase()));
+        let wrong = qualified_name(&key.to_ascii_lowercase());
+        errors.invalid_entry(&annotations, key, key, wrong);
         size += key.len() + value.len();
     }
     const SIZE_MAX: usize = 256 * 1024;
@@ -91,8 +92,8 @@ fn validate_labels(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
 
 fn validate_label_map(labels: &BTreeMap<String, String>, path: &Path<'_>, errors: &mut Errors) {
     for (key, value) in labels {
-        errors.invalid_name(path, key, qualified_name(key));
-        errors.invalid_name(path, value, label_value(value));
+        errors.invalid_entry(path, key, key, qualified_name(key));
+        errors.invalid_entry(path, key, value, label_value(value));
     }
 }
 
@@ -396,7 +397,8 @@ fn validate_pod_resources(pod: &Pod, path: &Path<'_>, errors: &mut Errors) {
         errors.forbidden(&path.child("claims"), "claims cannot be set for Resources at pod-level");
     }
     for (list, amounts) in [("limits", &resources.limits), ("requests", &resources.requests)] {
-        for name in amounts.keys().filter(|name| !is_pod_level(name)) {
+        // `pids` came with Kubernetes 1.37.
+        for name in amounts.keys().filter(|name| !is_pod_level(name) && *name != "pids") {
             errors.not_supported(
                 &path.child(list).key(name),
                 name,
@@ -404,7 +406,7 @@ fn validate_pod_resources(pod: &Pod, path: &Path<'_>, errors: &mut Errors) {
             );
         }
     }
-    validate_resources(resources, path, errors);
+    validate_resources(resources, true, path, errors);
     let requests = path.child("requests");
     for (name, sum) in container_requests(pod).iter().filter(|(name, _)| is_pod_level(name)) {
         let requested = resources.requests.get(name);

@@ -479,8 +479,10 @@ fn within_text(text: &str, at: Position) -> Position {
                 Position { line: line_number, column: line.trim_end().chars().count() as u32 + 1 };
         }
     }
-    let line_is_blank =
-        text.lines().nth(at.line as usize - 1).is_none_or(|line| line.trim().is_empty());
+    let line_is_blank = text
+        .lines()
+        .nth((at.line as usize).saturating_sub(1))
+        .is_none_or(|line| line.trim().is_empty());
     if line_is_blank { last } else { at }
 }
 
