@@ -251,5 +251,7 @@ pub(crate) fn write(folder: &Folder, run: &Run, to: &Path) -> Result<()> {
         writeln!(text, "{row}")?;
     }
     std::fs::write(to.join("events.jsonl"), text)?;
+    let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": run.pods});
+    std::fs::write(to.join("podstatus.json"), serde_json::to_string_pretty(&list)?)?;
     Ok(())
 }

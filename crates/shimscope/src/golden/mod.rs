@@ -27,7 +27,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// How many seeds are tried before a folder counts as different.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 120;
 
 /// The outcome of a check.
 #[derive(Debug, Default)]
@@ -88,6 +88,13 @@ pub fn check(directories: &[PathBuf]) -> Result<Report> {
 pub fn record(directory: &Path, to: &Path, seed: u64) -> Result<()> {
     let folder = Folder::read(directory)?;
     let run = replay::replay(&folder, seed);
+    std::fs::create_dir_all(to)?;
+    for name in ["pod.yaml", "pod2.yaml", "script.json", "timeline.json"] {
+        let (from, to) = (directory.join(name), to.join(name));
+        if from.exists() && from != to {
+            std::fs::copy(&from, &to)?;
+        }
+    }
     folder::write(&folder, &run, to)
 }
 

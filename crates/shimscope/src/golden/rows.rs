@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) statuses: Vec<(f64, Value)>,
     /// The events.
     pub(crate) events: Vec<Event>,
+    /// The pods at the end, with their statuses.
+    pub(crate) pods: Vec<Value>,
 }
 
 /// One call.
