@@ -7,7 +7,8 @@ use crate::command::UiCommand;
 use crate::fragment::Fragment;
 use crate::model::run::Run;
 use crate::text::{Lang, M, fill};
-use api::Problem;
+use api::manifest::{FieldNote, Problem, Severity};
+use api::yaml::{Position, Span};
 use scenario::{Builtin, Scenario, Stack};
 use std::rc::Rc;
 use trace::{Frame, Level, milestone};
@@ -169,6 +170,8 @@ pub struct Editor {
     pub text: Rc<str>,
     /// What is wrong or remarkable; empty until it is checked.
     pub problems: Rc<[Problem]>,
+    /// The fields that have no effect here; empty until it is checked.
+    pub unsimulated: Rc<[FieldNote]>,
     /// Set where a file was refused.
     pub refused: bool,
 }
@@ -176,12 +179,12 @@ pub struct Editor {
 impl Editor {
     /// What is wrong.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| problem.severity == api::Severity::Error)
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
-    /// What is valid but not simulated, or probably not what was meant.
+    /// What is probably not what was meant, and what is left out.
     pub fn remarks(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| problem.severity != api::Severity::Error)
+        self.problems.iter().filter(|problem| problem.severity != Severity::Error)
     }
 }
 
@@ -427,7 +430,18 @@ impl State {
     /// otherwise.
     fn run_manifest(&mut self) {
         let parsed = api::manifest::parse(&self.editor.text);
-        self.editor.problems = parsed.problems.into();
+        let mut problems = parsed.problems;
+        if parsed.pods.is_empty() && !problems.iter().any(Problem::is_error) {
+            let begin = Position { line: 1, column: 1 };
+            problems.push(Problem {
+                span: problems.first().map_or(Span { start: begin, end: begin }, |p| p.span),
+                path: String::new(),
+                message: self.text(M::NoPodInText).to_owned(),
+                severity: Severity::Error,
+            });
+        }
+        self.editor.problems = problems.into();
+        self.editor.unsimulated = parsed.unsimulated.into();
         self.editor.refused = false;
         if self.editor.errors().next().is_some() {
             return;
@@ -670,6 +684,7 @@ impl Reducible for State {
             Action::Edit(text) => {
                 state.editor.text = text;
                 state.editor.problems = Rc::new([]);
+                state.editor.unsimulated = Rc::new([]);
                 state.editor.refused = false;
             }
             Action::RefuseFile => {
@@ -686,7 +701,9 @@ impl Reducible for State {
                         && state.runs.iter().zip(&runs).all(|(a, b)| Rc::ptr_eq(a, b));
                     if failed {
                         state.own = before;
-                    } else if state.editor.remarks().next().is_none() {
+                    } else if state.editor.remarks().next().is_none()
+                        && state.editor.unsimulated.is_empty()
+                    {
                         state.dialog = None;
                     }
                 }

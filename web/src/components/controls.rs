@@ -67,7 +67,7 @@ pub(super) fn controls(store: &Store) -> Html {
             </div>
             <label class="controls__speed">
                 <span class="controls__label">{ store.text(M::Speed) }</span>
-                <select class="select" onchange={choose_speed}>
+                <select class="select" aria-label={store.text(M::Speed)} onchange={choose_speed}>
                     { for SPEEDS.iter().enumerate().map(|(index, (name, _))| html! {
                         <option value={index.to_string()} selected={index == store.speed}>{ *name }</option>
                     }) }

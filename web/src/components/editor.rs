@@ -4,8 +4,9 @@ use super::ui::{heading, icon, icons};
 use super::{send, use_store};
 use crate::state::{Action, State};
 use crate::text::M;
-use api::Problem;
+use api::manifest::{FieldNote, Problem};
 use api::yaml::Position;
+use api::Unsimulated;
 use std::rc::Rc;
 use web_sys::{File, HtmlInputElement, HtmlTextAreaElement};
 use yew::{
@@ -88,6 +89,24 @@ pub(super) fn Editor() -> Html {
             </li>
         }
     };
+    let note = |note: &FieldNote| {
+        let start = note.span.start;
+        let (line, column) = (start.line.to_string(), start.column.to_string());
+        let place = store.fill(M::ProblemAt, &[("line", &line), ("column", &column)]);
+        let reason = store.text(match note.reason {
+            Unsimulated::Scheduling => M::UnsimulatedScheduling,
+            Unsimulated::Storage => M::UnsimulatedStorage,
+            Unsimulated::Windows => M::UnsimulatedWindows,
+            Unsimulated::ServerSide => M::UnsimulatedServerSide,
+            Unsimulated::Newer => M::UnsimulatedNewer,
+        });
+        html! {
+            <li class="problem">
+                <span>{ place }</span>
+                <span class="problem__message"><code>{ note.path.clone() }</code>{ " " }{ reason }</span>
+            </li>
+        }
+    };
     html! {
         <div class="editor">
             <p class="editor__hint">{ store.text(M::ManifestHint) }</p>
@@ -142,8 +161,15 @@ pub(super) fn Editor() -> Html {
                     <p class="editor__keeps">{ store.text(M::ProblemsKeep) }</p>
                 }
                 if !remarks.is_empty() {
-                    { heading(store.text(M::NotSimulated)) }
+                    { heading(store.text(M::Remarks)) }
                     <ul class="problems">{ for remarks.iter().map(item) }</ul>
+                }
+                if !store.editor.unsimulated.is_empty() {
+                    { heading(store.text(M::NotSimulated)) }
+                    if errors.is_empty() {
+                        <p class="editor__keeps">{ store.text(M::RunsAnyway) }</p>
+                    }
+                    <ul class="problems problems--notes">{ for store.editor.unsimulated.iter().map(note) }</ul>
                 }
             </div>
         </div>

@@ -48,6 +48,7 @@ pub(super) fn header(store: &Store) -> Html {
                     class="button bar__manifest"
                     data-command="Manifest"
                     aria-haspopup="dialog"
+                    aria-label={store.text(M::Manifest)}
                     onclick={send(store, Action::Command(UiCommand::Manifest))}
                 >
                     { icon(icons::EDIT) }

@@ -37,9 +37,10 @@ pub(super) fn PodCard(props: &Props) -> Html {
     let Props { run, cursor, level, lang, compact } = props;
     let frame = run.player.seek(*cursor);
     let text = |message: M| message.text(*lang);
+    let name = format!("{} · {}", text(M::TabPod), run.stack.name());
     let Some(pod) = pod_of(run, &frame, *level) else {
         return html! {
-            <section class="pod is-absent" aria-label={text(M::TabPod)}>
+            <section class="pod is-absent" aria-label={name.clone()}>
                 <p class="empty">{ text(M::NoPod) }</p>
             </section>
         };
@@ -47,7 +48,7 @@ pub(super) fn PodCard(props: &Props) -> Html {
     let meta = &pod.object.metadata;
     let phase = pod.status.as_ref().map_or("", |status| status.phase.as_str());
     html! {
-        <section class={classes!("pod", compact.then_some("is-compact"))} aria-label={text(M::TabPod)}>
+        <section class={classes!("pod", compact.then_some("is-compact"))} aria-label={name.clone()}>
             <header class="pod__head">
                 <h2 class="pod__name">
                     <span class="pod__namespace">{ format!("{}/", meta.namespace.as_str()) }</span>

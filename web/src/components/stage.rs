@@ -53,18 +53,22 @@ pub(super) fn Stage(props: &Props) -> Html {
     let (width, free) = *size;
     let height = if props.narrow { 0.0 } else { free };
     let geometry = use_memo((props.run.clone(), width as i32, height as i32), |(run, ..)| {
-        let scale = (width / WIDTH_AT_SCALE_1).clamp(1.0, SCALE_MAX);
         let trace = run.trace();
-        let inner = width / scale;
-        let geometry = layout(&Request {
-            topology: &trace.header.topology,
-            width: inner,
-            height: height / scale,
-            takes_part: &|component| run.takes_part(component),
-        });
+        let at = |scale: f64| {
+            layout(&Request {
+                topology: &trace.header.topology,
+                width: width / scale,
+                height: height / scale,
+                takes_part: &|component| run.takes_part(component),
+            })
+        };
+        let scale = (width / WIDTH_AT_SCALE_1).clamp(1.0, SCALE_MAX);
+        let geometry = at(scale);
         // A little smaller rather than out of sight.
         let fits = (height / geometry.height.max(1.0)).clamp(SCALE_MIN, SCALE_MAX);
-        let scale = if height > 0.0 { scale.min(fits) } else { scale };
+        if height > 0.0 && fits < scale {
+            return (at(fits), fits);
+        }
         (geometry, scale)
     });
     html! {

@@ -112,7 +112,7 @@ pub(super) fn badge(kind: &'static str, path: &'static str, text: impl Into<Attr
 /// Preformatted text that the keyboard can scroll.
 pub(super) fn code(label: &'static str, body: Html) -> Html {
     html! {
-        <pre class="code" tabindex="0" role="region" aria-label={label}>{ body }</pre>
+        <pre class="code" tabindex="0" role="group" aria-label={label}>{ body }</pre>
     }
 }
 

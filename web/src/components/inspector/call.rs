@@ -167,7 +167,7 @@ fn bytes_table(store: &Store, message: &str, bytes: &[u8]) -> Html {
         }
     };
     html! {
-        <div class="bytes" tabindex="0" role="region" aria-label={store.text(M::AsBytes)}>
+        <div class="bytes" tabindex="0" role="group" aria-label={store.text(M::AsBytes)}>
             <table>
                 <thead>
                     <tr>
