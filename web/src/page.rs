@@ -58,7 +58,8 @@ pub fn set_fragment(fragment: &str) {
 #[must_use]
 pub fn lang() -> Lang {
     let kept = stored(LANG_KEY).as_deref().and_then(Lang::of);
-    kept.or_else(|| window().navigator().language().as_deref().and_then(Lang::of)).unwrap_or_default()
+    kept.or_else(|| window().navigator().language().as_deref().and_then(Lang::of))
+        .unwrap_or_default()
 }
 
 /// The theme to begin with.

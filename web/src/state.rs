@@ -406,10 +406,7 @@ impl State {
         self.builtin = builtin;
         self.own = None;
         self.scenario = Rc::new(builtin.scenario());
-        self.editor = Editor {
-            text: self.scenario.manifest.as_str().into(),
-            ..Editor::default()
-        };
+        self.editor = Editor { text: self.scenario.manifest.as_str().into(), ..Editor::default() };
         let made_for = &self.scenario.stacks;
         if with_stack && !made_for.is_empty() {
             let fits = match self.stacks {
@@ -470,8 +467,7 @@ impl State {
         self.align();
         self.go(0, Motion::None);
         let made_for = &self.scenario.stacks;
-        let strange =
-            |stack: &Stack| !made_for.is_empty() && !made_for.contains(stack);
+        let strange = |stack: &Stack| !made_for.is_empty() && !made_for.contains(stack);
         self.notice = self.stacks.list().iter().find(|stack| strange(stack)).map(|_| {
             let names: Vec<_> = made_for.iter().map(|stack| stack.name()).collect();
             self.fill(M::NotOnStack, &[("stack", &names.join(", "))])
@@ -606,7 +602,8 @@ impl State {
         self.stacks = stacks;
         let old_runs = self.runs.len();
         self.simulate();
-        if self.runs.len() == old_runs && self.runs.first().map(|run| run.stack) != Some(stacks.list()[0])
+        if self.runs.len() == old_runs
+            && self.runs.first().map(|run| run.stack) != Some(stacks.list()[0])
         {
             self.stacks = was;
             return;
@@ -628,7 +625,10 @@ impl State {
 
 /// Over the current call: to its return, or, where the current step is no call, one step.
 fn over(run: &Run, at: usize, level: Level) -> Option<usize> {
-    run.player.over(run.snap(at, level), level).filter(|&to| to > at).or_else(|| run.player.next(at, level))
+    run.player
+        .over(run.snap(at, level), level)
+        .filter(|&to| to > at)
+        .or_else(|| run.player.next(at, level))
 }
 
 /// Back over the call that has just returned: to before it was made.

@@ -16,7 +16,8 @@ fn bad_manifests_are_refused_with_a_place() {
         .collect();
     let bad = [
         "a: [1, 2".to_owned(),
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\nspec:\n  containers:\n  - name: a\n".to_owned(),
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\nspec:\n  containers:\n  - name: a\n"
+            .to_owned(),
         "[".repeat(20_000),
         bomb,
         "\u{0}\u{fffd}%@`".repeat(3_000),

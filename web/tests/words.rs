@@ -47,5 +47,8 @@ fn every_caption_fits_a_step_and_every_step_is_captioned_in_full() {
         .filter(|(at, _)| !used.contains(at))
         .map(|(_, caption)| caption.pattern)
         .collect();
-    assert!(unused.is_empty(), "captions that fit nothing: {unused:#?}\nwithout own words: {general:#?}");
+    assert!(
+        unused.is_empty(),
+        "captions that fit nothing: {unused:#?}\nwithout own words: {general:#?}"
+    );
 }

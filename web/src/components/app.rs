@@ -198,9 +198,8 @@ fn use_keys(store: &Store) {
 fn use_clock(store: &Store) {
     let dispatcher = store.dispatcher();
     use_effect_with((store.playing, store.speed), move |&(playing, speed)| {
-        let interval = playing.then(|| {
-            Interval::new(SPEEDS[speed].1, move || dispatcher.dispatch(Action::Tick))
-        });
+        let interval = playing
+            .then(|| Interval::new(SPEEDS[speed].1, move || dispatcher.dispatch(Action::Tick)));
         move || drop(interval)
     });
 }

@@ -1,8 +1,8 @@
 //! The current step in plain words.
 
+use super::ui::{badge, icons, moment};
 use crate::model::run::Run;
 use crate::text::{Lang, M, caption, duration_text, error_word, fill, glue, shorten};
-use super::ui::{badge, icons, moment};
 use std::rc::Rc;
 use trace::{EventId, Level, Outcome, Trace, What};
 use yew::{Html, Properties, component, html};

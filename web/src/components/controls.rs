@@ -1,7 +1,7 @@
 //! The step controls.
 
-use super::{Store, send};
 use super::ui::{command_button, icons, segmented};
+use super::{Store, send};
 use crate::command::UiCommand;
 use crate::state::{Action, SPEEDS};
 use crate::text::M;
@@ -38,13 +38,15 @@ pub(super) fn controls(store: &Store) -> Html {
     let choose_speed = {
         let dispatcher = store.dispatcher();
         Callback::from(move |event: yew::Event| {
-            let select = event.target().and_then(|t| t.dyn_into::<web_sys::HtmlSelectElement>().ok());
+            let select =
+                event.target().and_then(|t| t.dyn_into::<web_sys::HtmlSelectElement>().ok());
             if let Some(index) = select.and_then(|select| select.value().parse().ok()) {
                 dispatcher.dispatch(Action::Speed(index));
             }
         })
     };
-    let button = |command: UiCommand, path| command_button(store, command, command.name(), path, "");
+    let button =
+        |command: UiCommand, path| command_button(store, command, command.name(), path, "");
     html! {
         <div class="controls">
             <div class="controls__group" role="group" aria-label={store.text(M::Controls)}>

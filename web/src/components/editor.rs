@@ -4,9 +4,9 @@ use super::ui::{heading, icon, icons};
 use super::{send, use_store};
 use crate::state::{Action, State};
 use crate::text::M;
+use api::Unsimulated;
 use api::manifest::{FieldNote, Problem};
 use api::yaml::Position;
-use api::Unsimulated;
 use std::rc::Rc;
 use web_sys::{File, HtmlInputElement, HtmlTextAreaElement};
 use yew::{

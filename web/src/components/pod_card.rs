@@ -148,9 +148,10 @@ fn container_row(
     lang: Lang,
 ) -> Html {
     let text = |message: M| message.text(lang);
-    let statuses = pod.status.as_ref().map(|status| {
-        status.init_container_statuses.iter().chain(&status.container_statuses)
-    });
+    let statuses = pod
+        .status
+        .as_ref()
+        .map(|status| status.init_container_statuses.iter().chain(&status.container_statuses));
     let status = statuses.and_then(|mut all| all.find(|status| status.name == name));
     let waiting = status.and_then(|status| status.state.waiting.as_ref());
     let reason = waiting.map_or("", |waiting| waiting.reason.as_str());
@@ -198,7 +199,8 @@ fn process_list(frame: &Frame, pod: &PodView, lang: Lang) -> Html {
             || frame.sandboxes.get(id).is_some_and(|view| *view.pod_uid == **uid)
             || frame.sandboxes_of(uid).any(|sandbox| *sandbox.id == *id)
     };
-    let branches = processes(frame, |process| !process.container_id.is_empty() && own(&process.container_id));
+    let branches =
+        processes(frame, |process| !process.container_id.is_empty() && own(&process.container_id));
     if branches.is_empty() {
         return Html::default();
     }

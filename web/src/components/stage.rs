@@ -7,7 +7,8 @@ use crate::state::Motion;
 use crate::text::{Lang, M, error_word, fill, shorten};
 use std::rc::Rc;
 use trace::{
-    Component, ComponentKind, Effect, EventId, FileContent, Level, Outcome, Protocol, Topology, Trace, What,
+    Component, ComponentKind, Effect, EventId, FileContent, Level, Outcome, Protocol, Topology,
+    Trace, What,
 };
 use wasm_bindgen::{JsCast, closure::Closure};
 use yew::{
@@ -246,7 +247,12 @@ fn draw_edge(edge: &Edge, run: &Run, level: Level, light: &Light) -> Html {
         from == edge.to && to == edge.from && edge.from.layer() > edge.to.layer()
     });
     let labelled = shown && !now && !opposite && edge.protocol.is_hop();
-    let class = classes!("edge", (!shown && !open).then_some("is-asleep"), open.then_some("is-open"), now.then_some("is-now"));
+    let class = classes!(
+        "edge",
+        (!shown && !open).then_some("is-asleep"),
+        open.then_some("is-open"),
+        now.then_some("is-now")
+    );
     let point = edge.label;
     html! {
         <g {class}>

@@ -173,14 +173,16 @@ fn lanes(timeline: &Timeline, window: Window, lang: Lang) -> Html {
         let segments = lane.segments.iter().filter_map(|segment| {
             let (from, to) = (timeline.place(segment.from), timeline.place(segment.to));
             let wide = window.share(to) - window.share(from) > WORDS_MIN;
-            visible(from, to).then(|| html! {
-                <span
-                    class={classes!("segment", format!("segment--{}", segment.class))}
-                    style={style(from, to)}
-                    title={segment.label.clone()}
-                >
-                    if wide { { segment.label.clone() } }
-                </span>
+            visible(from, to).then(|| {
+                html! {
+                    <span
+                        class={classes!("segment", format!("segment--{}", segment.class))}
+                        style={style(from, to)}
+                        title={segment.label.clone()}
+                    >
+                        if wide { { segment.label.clone() } }
+                    </span>
+                }
             })
         });
         html! { <div class="lane">{ for segments }</div> }

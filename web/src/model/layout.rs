@@ -220,8 +220,7 @@ fn rows(request: &Request<'_>, inner: f64) -> Vec<Row> {
     for member in topology.members() {
         let component = member.component;
         let has_rooms = topology.members().any(|other| other.inside == Some(component));
-        let talks =
-            topology.links().any(|(from, to, _)| from == component || to == component);
+        let talks = topology.links().any(|(from, to, _)| from == component || to == component);
         if has_rooms && !talks {
             continue;
         }
@@ -319,26 +318,24 @@ fn neighbours(
     slot: Slot,
     links: &[(Component, Component, Protocol)],
 ) -> impl Iterator<Item = usize> {
-    links
-        .iter()
-        .enumerate()
-        .filter(move |(index, link)| ends(link, slot, *index))
-        .filter_map(move |(index, link)| {
+    links.iter().enumerate().filter(move |(index, link)| ends(link, slot, *index)).filter_map(
+        move |(index, link)| {
             row.slots.iter().position(|other| *other != slot && ends(link, *other, index))
-        })
+        },
+    )
 }
 
 /// Orders each row by the middle of its neighbours, downwards and upwards, so that few lines cross.
-fn order(
-    rows: &mut [Row],
-    links: &[(Component, Component, Protocol)],
-) {
+fn order(rows: &mut [Row], links: &[(Component, Component, Protocol)]) {
     for sweep in 0..6 {
         let downwards = sweep % 2 == 0;
         for step in 1..rows.len() {
             // The kubelet's rooms stay in the order in which work passes through them.
-            let (at, by) =
-                if downwards { (step, step - 1) } else { (rows.len() - 1 - step, rows.len() - step) };
+            let (at, by) = if downwards {
+                (step, step - 1)
+            } else {
+                (rows.len() - 1 - step, rows.len() - step)
+            };
             if rows[at].layer == Layer::Kubelet {
                 continue;
             }
@@ -371,11 +368,7 @@ fn order(
 }
 
 /// The horizontal middle of each slot: near its neighbours, without overlap, inside the drawing.
-fn place(
-    rows: &[Row],
-    links: &[(Component, Component, Protocol)],
-    full: f64,
-) -> Vec<Vec<f64>> {
+fn place(rows: &[Row], links: &[(Component, Component, Protocol)], full: f64) -> Vec<Vec<f64>> {
     let mut centers: Vec<Vec<f64>> = rows
         .iter()
         .map(|row| {
@@ -468,7 +461,8 @@ fn stack_up(
         .map(|link| row_of[&link.0].max(row_of[&link.1]));
     let gaps: Vec<(f64, bool)> = (1..rows.len())
         .map(|index| {
-            let room = rows[index].layer == rows[index - 1].layer && rows[index].layer == Layer::Kubelet;
+            let room =
+                rows[index].layer == rows[index - 1].layer && rows[index].layer == Layer::Kubelet;
             let mut gap = if room { ROOM_GAP } else { ROW_GAP };
             if titled(index) {
                 gap += FRAME_TITLE;
@@ -537,9 +531,7 @@ fn draw(topology: &Topology, sketch: &Sketch<'_>, full: f64) -> Geometry {
         let above = tops[lower.saturating_sub(1)] + NODE_HEIGHT;
         (above + tops[lower]) / 2.0
     });
-    geometry.edges = (0..links.len())
-        .map(|index| edge(sketch, &geometry, index))
-        .collect();
+    geometry.edges = (0..links.len()).map(|index| edge(sketch, &geometry, index)).collect();
     geometry
 }
 
@@ -583,9 +575,8 @@ fn port(sketch: &Sketch<'_>, geometry: &Geometry, index: usize, component: Compo
     let other = |link: &(Component, Component, Protocol)| {
         if link.0 == component { link.1 } else { link.0 }
     };
-    let side = |link: &(Component, Component, Protocol)| {
-        row_of[&other(link)].cmp(&row_of[&component])
-    };
+    let side =
+        |link: &(Component, Component, Protocol)| row_of[&other(link)].cmp(&row_of[&component]);
     let mine = side(&links[index]);
     let far = |link: &(Component, Component, Protocol)| {
         geometry.node(other(link)).map_or(0.0, |node| node.rect.center().x)
@@ -608,7 +599,9 @@ fn port(sketch: &Sketch<'_>, geometry: &Geometry, index: usize, component: Compo
         return next(index).min(node.rect.x + node.rect.w - PORT).max(node.rect.x + PORT);
     }
     let mut sharing: Vec<usize> = (0..links.len())
-        .filter(|&i| (links[i].0 == component || links[i].1 == component) && side(&links[i]) == mine)
+        .filter(|&i| {
+            (links[i].0 == component || links[i].1 == component) && side(&links[i]) == mine
+        })
         .collect();
     sharing.sort_by(|&a, &b| {
         let far = far(&links[a]).total_cmp(&far(&links[b]));
@@ -624,10 +617,7 @@ fn edge(sketch: &Sketch<'_>, geometry: &Geometry, index: usize) -> Edge {
     let Sketch { links, rows, row_of, centers, tops } = *sketch;
     let (from, to, protocol) = links[index];
     let (a, b) = (row_of[&from], row_of[&to]);
-    let (xa, xb) = (
-        port(sketch, geometry, index, from),
-        port(sketch, geometry, index, to),
-    );
+    let (xa, xb) = (port(sketch, geometry, index, from), port(sketch, geometry, index, to));
     let mut path = String::new();
     let label;
     let rect = |component| geometry.node(component).map_or(Rect::default(), |node| node.rect);
@@ -635,11 +625,8 @@ fn edge(sketch: &Sketch<'_>, geometry: &Geometry, index: usize) -> Edge {
         // Straight, from side to side.
         let y = tops[a] + NODE_HEIGHT / 2.0;
         let (left, right) = (rect(from), rect(to));
-        let (x1, x2) = if left.x < right.x {
-            (left.x + left.w, right.x)
-        } else {
-            (left.x, right.x + right.w)
-        };
+        let (x1, x2) =
+            if left.x < right.x { (left.x + left.w, right.x) } else { (left.x, right.x + right.w) };
         let _ = write!(path, "M{x1:.0} {y:.0}L{x2:.0} {y:.0}");
         label = Point { x: (x1 + x2) / 2.0, y: y - NODE_HEIGHT / 2.0 - 4.0 };
     } else if a == b {
@@ -657,14 +644,12 @@ fn edge(sketch: &Sketch<'_>, geometry: &Geometry, index: usize) -> Edge {
         label = Point { x: (x1 + x2) / 2.0, y: y - ARC };
     } else {
         let down = a < b;
-        let (start, end) = if down {
-            (tops[a] + NODE_HEIGHT, tops[b])
-        } else {
-            (tops[a], tops[b] + NODE_HEIGHT)
-        };
+        let (start, end) =
+            if down { (tops[a] + NODE_HEIGHT, tops[b]) } else { (tops[a], tops[b] + NODE_HEIGHT) };
         let mut at = Point { x: xa, y: start };
         let _ = write!(path, "M{:.0} {:.0}", at.x, at.y);
-        let between: Vec<usize> = if down { (a + 1..b).collect() } else { (b + 1..a).rev().collect() };
+        let between: Vec<usize> =
+            if down { (a + 1..b).collect() } else { (b + 1..a).rev().collect() };
         for row in between {
             let slot = rows[row].slots.iter().position(|slot| *slot == Slot::Passage(index));
             let Some(x) = slot.map(|slot| centers[row][slot]) else { continue };
@@ -693,11 +678,8 @@ fn adjacent(row: &Row, a: Component, b: Component) -> bool {
 /// Leaves and arrives vertically.
 fn curve(path: &mut String, from: Point, to: Point) {
     let middle = (from.y + to.y) / 2.0;
-    let _ = write!(
-        path,
-        "C{:.0} {middle:.0} {:.0} {middle:.0} {:.0} {:.0}",
-        from.x, to.x, to.x, to.y
-    );
+    let _ =
+        write!(path, "C{:.0} {middle:.0} {:.0} {middle:.0} {:.0} {:.0}", from.x, to.x, to.x, to.y);
 }
 
 #[cfg(test)]

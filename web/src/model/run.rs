@@ -36,11 +36,9 @@ impl Run {
     /// # Errors
     /// What is wrong with the scenario, for people.
     pub fn new(scenario: &Scenario, stack: Stack) -> Result<Self, String> {
-        scenario::simulate(scenario, stack)
-            .map(|trace| Self::of(stack, trace))
-            .map_err(|problems| {
-                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            })
+        scenario::simulate(scenario, stack).map(|trace| Self::of(stack, trace)).map_err(
+            |problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        )
     }
 
     /// Makes a trace ready.
@@ -82,7 +80,8 @@ impl Run {
     /// From which level on a component has anything to do.
     #[must_use]
     pub fn wakes_at(&self, component: Component) -> Level {
-        let own = self.calls.iter().filter(|((from, to), _)| *from == component || *to == component);
+        let own =
+            self.calls.iter().filter(|((from, to), _)| *from == component || *to == component);
         own.map(|(_, level)| *level).min().unwrap_or(Level::Effects)
     }
 

@@ -6,7 +6,9 @@
 
 use crate::text::duration_text;
 use std::collections::BTreeMap;
-use trace::{Component, ContainerState, Effect, Event, EventId, Level, PodRef, Protocol, Trace, What};
+use trace::{
+    Component, ContainerState, Effect, Event, EventId, Level, PodRef, Protocol, Trace, What,
+};
 
 /// A stretch without events for a pod is shortened from this length on, in milliseconds.
 const IDLE_MILLIS: f64 = 600.0;
@@ -248,7 +250,9 @@ impl Timeline {
                 Effect::Container(view) => {
                     let (class, label) = match view.state {
                         ContainerState::Created => ("created", "created".to_owned()),
-                        ContainerState::Running => ("running", format!("running · {}", view.attempt)),
+                        ContainerState::Running => {
+                            ("running", format!("running · {}", view.attempt))
+                        }
                         ContainerState::Exited => {
                             let code = view.exit_code.unwrap_or_default();
                             (if code == 0 { "done" } else { "failed" }, format!("exit {code}"))
@@ -319,7 +323,8 @@ mod tests {
 
     #[test]
     fn idle_stretches_are_shortened() {
-        let timeline = Timeline::of(&trace(&[(0, true), (100, true), (60_000, true), (60_100, true)]));
+        let timeline =
+            Timeline::of(&trace(&[(0, true), (100, true), (60_000, true), (60_100, true)]));
         assert_eq!(timeline.breaks.len(), 1);
         assert_eq!(timeline.breaks[0].length, "59.90 s");
         assert!(timeline.breaks[0].to - timeline.breaks[0].from < 0.5);
@@ -327,8 +332,14 @@ mod tests {
 
     #[test]
     fn places_never_go_back_and_lead_to_their_cursor() {
-        let timeline =
-            Timeline::of(&trace(&[(0, true), (5, false), (5, true), (5, true), (3000, false), (9000, true)]));
+        let timeline = Timeline::of(&trace(&[
+            (0, true),
+            (5, false),
+            (5, true),
+            (5, true),
+            (3000, false),
+            (9000, true),
+        ]));
         let places: Vec<f64> = (0..=6).map(|cursor| timeline.place(cursor)).collect();
         assert!(places.is_sorted(), "{places:?}");
         assert!((places[6] - 1.0).abs() < 1e-6);

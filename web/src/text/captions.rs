@@ -14,7 +14,8 @@
 use super::{Lang, fill};
 use trace::listing::{describe_plan, short};
 use trace::{
-    Call, ContainerState, Effect, Event, EventId, FileContent, Outcome, PodRef, Subject, Trace, What,
+    Call, ContainerState, Effect, Event, EventId, FileContent, Outcome, PodRef, Subject, Trace,
+    What,
 };
 
 /// A text and the steps that it is for.
@@ -434,10 +435,7 @@ const GLUES: &[(&str, &str, &str)] = &[
 /// Why a glue step exists: the text for its key, or the key itself.
 #[must_use]
 pub fn glue(key: &str, lang: Lang) -> &str {
-    GLUES
-        .iter()
-        .find(|(known, ..)| *known == key)
-        .map_or(key, |(_, en, zh)| lang.pick(en, zh))
+    GLUES.iter().find(|(known, ..)| *known == key).map_or(key, |(_, en, zh)| lang.pick(en, zh))
 }
 
 /// The steps of SyncPod, by Kubernetes version.
@@ -611,7 +609,11 @@ fn value(trace: &Trace, event: &Event, name: &str, lang: Lang) -> Option<String>
         "took" => duration_text(event.at.since(trace.event(answer?.call).at)),
         "code" | "message" => match (answer.map(|answer| &answer.outcome), effect) {
             (Some(Outcome::Error { code, message }), _) => {
-                if name == "code" { code.to_string() } else { trim(message) }
+                if name == "code" {
+                    code.to_string()
+                } else {
+                    trim(message)
+                }
             }
             (_, Some(Effect::KubeEvent(event))) => trim(&event.message),
             _ => String::new(),
@@ -812,7 +814,10 @@ mod tests {
     #[test]
     fn long_ids_are_cut() {
         let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        assert_eq!(shorten(&format!("GET /containers/{id}/json")), "GET /containers/0123456789ab/json");
+        assert_eq!(
+            shorten(&format!("GET /containers/{id}/json")),
+            "GET /containers/0123456789ab/json"
+        );
         assert_eq!(shorten("pause:3.5"), "pause:3.5");
     }
 

@@ -53,7 +53,9 @@ fn details(store: &Store, id: EventId) -> Html {
             let took = duration_text(at.at.since(event.at));
             let took = store.fill(M::Took, &[("time", &took)]);
             match &answer.outcome {
-                Outcome::Ok => html! { <>{ badge("ok", icons::CHECK, store.text(M::Ok)) }{ " " }{ took }</> },
+                Outcome::Ok => {
+                    html! { <>{ badge("ok", icons::CHECK, store.text(M::Ok)) }{ " " }{ took }</> }
+                }
                 Outcome::Error { code, message } => html! {
                     <>
                         { badge("error", icons::ERROR, error_word(code, store.lang)) }
@@ -150,7 +152,11 @@ fn bytes_table(store: &Store, message: &str, bytes: &[u8]) -> Html {
     };
     let row = |row: &cri::descriptor::Annotated| {
         // The fields of a message follow one level deeper; only its own first bytes stand here.
-        let own = if row.value.is_empty() { row.range.start..row.payload.start } else { row.range.clone() };
+        let own = if row.value.is_empty() {
+            row.range.start..row.payload.start
+        } else {
+            row.range.clone()
+        };
         let hex: Vec<String> =
             bytes[own.clone()].iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let more = if own.len() > 16 { " …" } else { "" };

@@ -20,8 +20,7 @@ use yew::{Callback, Html, KeyboardEvent, component, html};
 pub(super) fn Inspector() -> Html {
     let store = use_store();
     let compact = store.narrow || store.runs.len() > 1;
-    let tabs: Vec<Tab> =
-        Tab::ALL.into_iter().filter(|tab| compact || *tab != Tab::Sync).collect();
+    let tabs: Vec<Tab> = Tab::ALL.into_iter().filter(|tab| compact || *tab != Tab::Sync).collect();
     let chosen = if tabs.contains(&store.tab) { store.tab } else { Tab::Call };
     let onkeydown = {
         let (dispatcher, tabs) = (store.dispatcher(), tabs.clone());

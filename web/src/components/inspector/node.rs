@@ -123,8 +123,10 @@ fn images(frame: &Frame) -> Html {
 /// Rows of a name and a note.
 fn lines(rows: impl Iterator<Item = (String, String)>) -> Html {
     let rows: Vec<Html> = rows
-        .map(|(name, note)| html! {
-            <li><code>{ name }</code>{ " " }<span class="rows__note">{ note }</span></li>
+        .map(|(name, note)| {
+            html! {
+                <li><code>{ name }</code>{ " " }<span class="rows__note">{ note }</span></li>
+            }
         })
         .collect();
     html! { <ul class="rows">{ for rows }</ul> }

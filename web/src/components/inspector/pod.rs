@@ -65,7 +65,11 @@ fn describe(pod: &PodView, now: Time, _lang: Lang) -> String {
             if let Some(code) = code {
                 let _ = writeln!(text, "      Exit Code:    {code}");
             }
-            let _ = writeln!(text, "    Ready:          {}", if container.ready { "True" } else { "False" });
+            let _ = writeln!(
+                text,
+                "    Ready:          {}",
+                if container.ready { "True" } else { "False" }
+            );
             let _ = writeln!(text, "    Restart Count:  {}", container.restart_count);
         }
     }

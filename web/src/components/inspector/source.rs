@@ -94,7 +94,9 @@ mod tests {
         );
         assert_eq!(
             source.and_then(Source::link).as_deref(),
-            Some("https://github.com/kubernetes/kubernetes/blob/v1.22.6/pkg/kubelet/dockershim/docker_sandbox.go")
+            Some(
+                "https://github.com/kubernetes/kubernetes/blob/v1.22.6/pkg/kubelet/dockershim/docker_sandbox.go"
+            )
         );
         assert_eq!(source.map(|s| s.function), Some("RunPodSandbox"));
         assert_eq!(Source::parse("nonsense"), None);
