@@ -32,10 +32,13 @@ impl Marks {
         self.0.remove(&Self::of(path))
     }
 
-    /// FNV-1a.
+    /// Mixes eight bytes at a time, as FNV does with one.
     fn of(path: &str) -> u64 {
-        path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        path.as_bytes().chunks(8).fold(0xcbf2_9ce4_8422_2325, |hash: u64, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash ^ (hash >> 32)
         })
     }
 }

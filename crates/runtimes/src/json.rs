@@ -9,7 +9,10 @@ pub(crate) struct Json(String);
 impl Json {
     /// An object without members.
     pub(crate) fn object() -> Self {
-        Self(String::from("{"))
+        // Room for most of them, so that they seldom move.
+        let mut text = String::with_capacity(160);
+        text.push('{');
+        Self(text)
     }
 
     fn key(&mut self, name: &str) {
