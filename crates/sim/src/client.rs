@@ -57,7 +57,7 @@ impl CriClient {
     pub async fn call<R: Rpc>(&self, ctx: &Ctx, request: R) -> Result<R::Response, Status> {
         let sent = if ctx.sim().is_recording() { encode(&request) } else { Payload::None };
         let mut hop = Hop::new(self.caller, self.endpoint.component, Protocol::Cri, R::METHOD)
-            .request(move || sent.clone())
+            .request(move || sent)
             .takes(self.endpoint.latency);
         if let Some([runtime, image]) = self.sources {
             let file = if R::SERVICE.ends_with("ImageService") { image } else { runtime };

@@ -120,64 +120,71 @@ impl Ctx {
         callee: impl AsyncFnOnce(Self) -> Result<T, E>,
     ) -> impl Future<Output = Result<T, E>> {
         // What the hop is made of is not kept while the call is open: calls nest deeply.
-        let verdict = self.sim.judge(&hop.op, hop.to, self.subject);
-        let id = self.begin(&hop);
-        let open = OpenCall { ctx: self, call: id };
-        let takes = hop.takes + verdict.delay;
-        self.answered(open, takes, verdict, answer, callee)
+        let begun = self.begin(hop);
+        self.answered(begun, answer, callee)
     }
 
+    /// Everything that does not depend on the types of a call is done elsewhere, since the
+    /// compiler makes this anew for each of some hundred kinds of call.
     async fn answered<T, E: Failure>(
         &self,
-        open: OpenCall<'_>,
-        takes: Duration,
-        verdict: Verdict,
+        begun: Begun<'_>,
         answer: impl FnOnce(&T) -> Payload,
         callee: impl AsyncFnOnce(Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        if !takes.is_zero() {
-            self.sleep(takes).await;
+        let Begun { open, wait, before, after } = begun;
+        if let Some(wait) = wait {
+            wait.await;
         }
-        let result = match verdict.error {
-            Some(error) if !verdict.after => Err(E::injected(error)),
-            error => {
-                let inside = Self { call: Some(open.call), cause: None, ..self.clone() };
-                let result = callee(inside).await;
-                error.map_or(result, |error| Err(E::injected(error)))
+        let result = match before {
+            Some(error) => Err(E::injected(error)),
+            None => {
+                let result = callee(open.inside()).await;
+                match after {
+                    Some(error) => Err(E::injected(error)),
+                    None => result,
+                }
             }
         };
         let recording = self.sim.is_recording();
-        let (outcome, response) = match &result {
-            Ok(value) if recording => (Outcome::Ok, answer(value)),
-            Err(error) if recording => {
-                let (code, message) = error.describe();
-                (Outcome::Error { code, message }, error.payload())
-            }
-            _ => (Outcome::Ok, Payload::None),
-        };
-        open.close(outcome, response);
+        match &result {
+            Ok(value) => open.returned(if recording { answer(value) } else { Payload::None }),
+            Err(error) => open.failed(error),
+        }
         result
     }
 
-    fn begin(&self, hop: &Hop) -> EventId {
-        let recording = self.sim.is_recording();
-        let request = match &hop.request {
-            Some(request) if recording => request(),
-            _ => Payload::None,
+    /// Records that a call begins, and finds what the faults make of it.
+    fn begin(&self, hop: Hop) -> Begun<'_> {
+        let Hop { mut call, request, takes } = hop;
+        let verdict = self.sim.judge(&call.op, call.to, self.subject);
+        call.cause = self.cause;
+        if let Some(request) = request.filter(|_| self.sim.is_recording()) {
+            call.request = request();
+        }
+        let id = self.sim.record(self.call, self.subject, What::Call(call));
+        let takes = takes + verdict.delay;
+        let (before, after) = match verdict.after {
+            true => (None, verdict.error),
+            false => (verdict.error, None),
         };
-        let call = Call {
-            from: hop.from,
-            to: hop.to,
-            protocol: hop.protocol,
-            op: hop.op.clone(),
-            level: hop.level,
-            request,
-            source: hop.source.clone(),
-            glue: hop.glue.clone(),
-            cause: self.cause,
-        };
-        self.sim.record(self.call, self.subject, What::Call(Box::new(call)))
+        Begun {
+            open: OpenCall { ctx: self, call: id },
+            wait: (!takes.is_zero()).then(|| self.sleep(takes)),
+            before,
+            after,
+        }
     }
+}
+
+/// A call that has begun.
+struct Begun<'a> {
+    open: OpenCall<'a>,
+    wait: Option<Sleep>,
+    /// The fault in the callee's place.
+    before: Option<Injected>,
+    /// The fault in place of the callee's answer.
+    after: Option<Injected>,
 }
 
 /// A recorded call without its return; closes itself as cancelled when dropped.
@@ -187,6 +194,21 @@ struct OpenCall<'a> {
 }
 
 impl OpenCall<'_> {
+    /// The context of the callee.
+    fn inside(&self) -> Ctx {
+        Ctx { call: Some(self.call), cause: None, ..self.ctx.clone() }
+    }
+
+    fn returned(self, response: Payload) {
+        self.close(Outcome::Ok, response);
+    }
+
+    fn failed(self, error: &impl Failure) {
+        let (code, message) = error.describe();
+        let response = error.payload();
+        self.close(Outcome::Error { code, message }, response);
+    }
+
     fn close(self, outcome: Outcome, response: Payload) {
         self.record(outcome, response);
         std::mem::forget(self);
@@ -230,14 +252,8 @@ impl Sim {
 
 /// One component asking another, as the trace will show it.
 pub struct Hop {
-    from: Component,
-    to: Component,
-    protocol: Protocol,
-    op: Text,
-    level: Level,
-    request: Option<Box<dyn Fn() -> Payload>>,
-    source: Option<Text>,
-    glue: Option<Text>,
+    call: Box<Call>,
+    request: Option<Box<dyn FnOnce() -> Payload>>,
     takes: Duration,
 }
 
@@ -245,53 +261,63 @@ impl Hop {
     /// A hop between processes ([`Level::Hops`]); a CRI call is at [`Level::Calls`]. A function
     /// call or a system call is shown with the effects unless [`Hop::level`] says otherwise.
     pub fn new(from: Component, to: Component, protocol: Protocol, op: impl Into<Text>) -> Self {
+        Self::of(from, to, protocol, op.into())
+    }
+
+    fn of(from: Component, to: Component, protocol: Protocol, op: Text) -> Self {
         let level = match protocol {
             Protocol::Cri => Level::Calls,
             Protocol::Function | Protocol::Syscall => Level::Effects,
             _ => Level::Hops,
         };
-        Self {
+        let call = Call {
             from,
             to,
             protocol,
-            op: op.into(),
+            op,
             level,
-            request: None,
+            request: Payload::None,
             source: None,
             glue: None,
-            takes: Duration::ZERO,
-        }
+            cause: None,
+        };
+        Self { call: Box::new(call), request: None, takes: Duration::ZERO }
     }
 
     /// From which detail level on it is shown.
     #[must_use]
-    pub fn level(self, level: Level) -> Self {
-        Self { level, ..self }
+    pub fn level(mut self, level: Level) -> Self {
+        self.call.level = level;
+        self
     }
 
     /// What is sent. The function is called only when events are kept.
     #[must_use]
-    pub fn request(self, request: impl Fn() -> Payload + 'static) -> Self {
-        Self { request: Some(Box::new(request)), ..self }
+    pub fn request(mut self, request: impl FnOnce() -> Payload + 'static) -> Self {
+        self.request = Some(Box::new(request));
+        self
     }
 
     /// Where upstream does this, as `project@version path Function`.
     #[must_use]
-    pub fn source(self, source: impl Into<Text>) -> Self {
-        Self { source: Some(source.into()), ..self }
+    pub fn source(mut self, source: impl Into<Text>) -> Self {
+        self.call.source = Some(source.into());
+        self
     }
 
     /// The step exists only because two components do not speak the same interface; the key of
     /// the reason.
     #[must_use]
-    pub fn glue(self, reason: impl Into<Text>) -> Self {
-        Self { glue: Some(reason.into()), ..self }
+    pub fn glue(mut self, reason: impl Into<Text>) -> Self {
+        self.call.glue = Some(reason.into());
+        self
     }
 
     /// How long the way there and the callee's own work take, besides what it asks of others.
     #[must_use]
-    pub fn takes(self, takes: Duration) -> Self {
-        Self { takes, ..self }
+    pub fn takes(mut self, takes: Duration) -> Self {
+        self.takes = takes;
+        self
     }
 
     /// The same in milliseconds.

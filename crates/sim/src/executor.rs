@@ -72,13 +72,24 @@ impl Executor {
         &self,
         future: impl Future<Output = T> + 'static,
     ) -> TaskHandle<T> {
+        let result = Rc::new(RefCell::new(None));
+        let slot = Rc::clone(&result);
+        let task = self.spawn_boxed(Box::pin(async move {
+            let value = future.await;
+            *slot.borrow_mut() = Some(value);
+        }));
+        TaskHandle { task: Some(task), result }
+    }
+
+    /// One kind of task for all futures: each kind would cost some kilobytes of code.
+    fn spawn_boxed(&self, future: Pin<Box<dyn Future<Output = ()>>>) -> async_task::Task<()> {
         let queue = Arc::clone(&self.queue);
         let schedule = move |runnable| {
             queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
         };
         let (runnable, task) = async_task::spawn_local(future, schedule);
         runnable.schedule();
-        TaskHandle(Some(task))
+        task
     }
 
     pub(crate) fn sleep_until(&self, deadline: Time) -> Sleep {
@@ -123,19 +134,22 @@ impl Executor {
 }
 
 /// A running task. Dropping the handle lets it run on.
-pub struct TaskHandle<T>(Option<async_task::Task<T>>);
+pub struct TaskHandle<T> {
+    task: Option<async_task::Task<()>>,
+    result: Rc<RefCell<Option<T>>>,
+}
 
 impl<T> TaskHandle<T> {
     /// Stops the task at the point where it waits and drops what it holds.
     pub fn abort(mut self) {
         // Dropping a task cancels it.
-        drop(self.0.take());
+        drop(self.task.take());
     }
 
     /// Whether it has come to its end.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.0.as_ref().is_none_or(async_task::Task::is_finished)
+        self.task.as_ref().is_none_or(async_task::Task::is_finished)
     }
 
     /// Waits for its end.
@@ -144,13 +158,16 @@ impl<T> TaskHandle<T> {
     /// If the task panicked.
     pub async fn join(mut self) -> T {
         // The task stays in the handle: if nobody waits any more, it runs on.
-        self.0.as_mut().expect("a handle holds its task until it is consumed").await
+        if let Some(task) = self.task.as_mut() {
+            task.await;
+        }
+        self.result.take().expect("a task that has ended has left its result")
     }
 }
 
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
+        if let Some(task) = self.task.take() {
             task.detach();
         }
     }
