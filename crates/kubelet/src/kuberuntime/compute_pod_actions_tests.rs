@@ -651,6 +651,38 @@ fn init_containers() {
 }
 
 #[test]
+fn what_is_easily_overlooked() {
+    check("an old kubelet and a pod without init containers", ALWAYS().at(22), |_| {}, "nothing");
+    check(
+        "one init container that has not run",
+        World::initializing("Always").at(22),
+        |world| {
+            world.pod.spec.init_containers.truncate(1);
+            world.status.containers.clear();
+        },
+        "init[0]",
+    );
+    check(
+        "a container that never ran has not succeeded",
+        ON_FAILURE(),
+        |world| {
+            world.status.sandboxes[0].ready = false;
+            world.remove("foo2");
+        },
+        "kill-pod sandbox(1) start[0,1,2]",
+    );
+    check(
+        "an unknown init container that must not restart by its own policy",
+        World::initializing("Always"),
+        |world| {
+            world.pod.spec.init_containers[2].restart_policy = Some("Never".into());
+            world.set("init3", State::Unknown, 0);
+        },
+        "kill-pod",
+    );
+}
+
+#[test]
 fn sidecars() {
     let sidecars = || World::with_sidecars("Always");
     let probe = || Some(Box::new(Probe::default()));
