@@ -275,24 +275,16 @@ impl Cni {
     ///
     /// # Errors
     /// The plugin's `msg`.
-    #[expect(clippy::too_many_arguments, reason = "what libcni passes to a plugin, piece by piece")]
-    pub(crate) async fn execute(
-        &self,
-        ctx: &Ctx,
-        command: &'static str,
-        network: &Rc<Network>,
-        index: usize,
-        interface: &'static str,
-        request: &Rc<CniRequest>,
-        previous: Option<Rc<str>>,
-    ) -> Result<Rc<str>, SimError> {
-        if index >= network.plugins.len() {
+    pub(crate) async fn execute(&self, ctx: &Ctx, run: &PluginRun) -> Result<Rc<str>, SimError> {
+        let PluginRun { command, request, interface, network, index, previous } = run;
+        if *index >= network.plugins.len() {
             return Ok("".into());
         }
         let earlier = previous.as_ref().map(|json| CniResult { ip: None, json: json.clone() });
-        let run = Run { command, network, index, interface, request, previous };
+        let run =
+            Run { command, network, index: *index, interface, request, previous: previous.clone() };
         let result = self.execute_plugin(ctx, &run, async |ctx, pid| {
-            if command == "ADD" {
+            if run.command == "ADD" {
                 self.plugin_add(&ctx, &run, pid, earlier).await
             } else {
                 self.plugin_del(&ctx, &run, pid).await?;
@@ -493,6 +485,39 @@ impl Cni {
         let code = i32::from(result.is_err());
         node.end_process(ctx, pid, Exit { code, oom_killed: false });
         result
+    }
+}
+
+/// One execution of a plugin, for a caller that keeps its own configuration.
+pub struct PluginRun {
+    /// `ADD` or `DEL`.
+    pub command: &'static str,
+    /// Container, network namespace, arguments, capabilities.
+    pub request: Rc<CniRequest>,
+    /// The interface.
+    pub interface: &'static str,
+    pub(crate) network: Rc<Network>,
+    pub(crate) index: usize,
+    pub(crate) previous: Option<Rc<str>>,
+}
+
+impl PluginRun {
+    /// The plugin's name.
+    #[must_use]
+    pub fn plugin(&self) -> &str {
+        self.network.kind(self.index)
+    }
+
+    /// The environment that the plugin sees, as `NAME=value`, with where its like are.
+    #[must_use]
+    pub fn environment(&self, bin_dir: &str) -> Vec<String> {
+        environment(self.command, &self.request, self.interface, bin_dir)
+    }
+
+    /// The plugin's standard input: its configuration.
+    #[must_use]
+    pub fn stdin(&self) -> String {
+        self.network.stdin(self.index, &self.request, self.previous.as_deref())
     }
 }
 
@@ -731,12 +756,7 @@ const fn network_address(address: u32, prefix: u8) -> u32 {
 }
 
 /// The environment of a plugin.
-pub(crate) fn environment(
-    command: &str,
-    request: &CniRequest,
-    interface: &str,
-    bin_dir: &str,
-) -> Vec<String> {
+fn environment(command: &str, request: &CniRequest, interface: &str, bin_dir: &str) -> Vec<String> {
     let mut args = String::from("CNI_ARGS=");
     for (index, (name, value)) in request.args.iter().enumerate() {
         let separator = if index > 0 { ";" } else { "" };

@@ -38,6 +38,8 @@ impl World {
         let options = DockerOptions { registry: Rc::new(registry), ..options };
         let endpoint = docker::start(&ctx, &node, options);
         let client = CriClient::new(Component::CriClient, endpoint);
+        // dockershim has started by then.
+        sim.run_until(Time::from_millis(1000));
         Self { sim, ctx, node, client }
     }
 
@@ -50,6 +52,7 @@ impl World {
             *put.borrow_mut() = Some(result);
         });
         let end = self.sim.now() + std::time::Duration::from_secs(60);
+        self.sim.run_ready();
         while answer.borrow().is_none() && self.sim.now() < end {
             let next = self.sim.next_timer().unwrap_or(end);
             self.sim.run_until(next.min(end));

@@ -165,7 +165,7 @@ impl DockerEngine for Dockerd {
                 name: (**self.0.node.name()).to_owned(),
                 runtimes: vec!["runc".to_owned()],
             })),
-            Request::ListContainers { all, filters } => {
+            Request::ListContainers { all, filters, .. } => {
                 Ok(Response::Containers(self.list(ctx, *all, filters)))
             }
             Request::InspectContainer { id, size } => {
@@ -180,7 +180,7 @@ impl DockerEngine for Dockerd {
                 self.update(ctx, id, resources, *api).await
             }
             Request::RemoveContainer { id, force } => self.remove(ctx, id, *force).await,
-            Request::ContainerStats { id } => {
+            Request::ContainerStats { id, .. } => {
                 let container = self.container(id)?;
                 let state = container.state.borrow();
                 let ran = state.started_at.map(|at| ctx.now().since(at)).unwrap_or_default();
@@ -191,6 +191,10 @@ impl DockerEngine for Dockerd {
             }
             Request::InspectImage { reference } => {
                 Ok(Response::Image(self.0.images.inspect(reference)?))
+            }
+            Request::ImageHistory { reference } => {
+                self.0.images.inspect(reference)?;
+                Ok(Response::History)
             }
             Request::ListImages { reference, .. } => {
                 Ok(Response::Images(self.0.images.list(reference)))

@@ -28,8 +28,7 @@ mod sandbox;
 mod security;
 
 pub use glue::GLUE;
-pub(crate) use network::BIN_DIR;
-pub use network::{HostPrograms, NetworkPluginKind, PluginRun, nsenter_arguments};
+pub use network::{BIN_DIR, HostPrograms, NetworkPluginKind, PluginRun, nsenter_arguments};
 
 use super::engine::{ApiFields, AuthConfig, DockerEngine};
 use super::views::Views;
@@ -102,11 +101,12 @@ impl Flavor {
         }
     }
 
-    /// The Go package of its checkpoints, which is part of what their checksums cover.
-    const fn go_package(self) -> &'static str {
+    /// The Go packages of its checkpoints and of the ports in them, which are part of what their
+    /// checksums cover.
+    const fn go_packages(self) -> (&'static str, &'static str) {
         match self {
-            Self::Dockershim => "dockershim",
-            Self::CriDockerd => "core",
+            Self::Dockershim => ("dockershim", "dockershim"),
+            Self::CriDockerd => ("core", "config"),
         }
     }
 
@@ -171,6 +171,8 @@ pub struct Dockershim {
     version: RefCell<Option<(Time, String)>>,
     systemd_cgroups: Cell<bool>,
     docker_root_dir: RefCell<String>,
+    /// What the daemon said of itself when dockershim started.
+    engine: RefCell<(String, Vec<String>)>,
     streaming_port: u16,
     /// How the start-up went; none while it goes on.
     started: RefCell<Option<bool>>,
@@ -204,6 +206,7 @@ impl Dockershim {
             version: RefCell::default(),
             systemd_cgroups: Cell::new(false),
             docker_root_dir: RefCell::default(),
+            engine: RefCell::default(),
             streaming_port,
             started: RefCell::default(),
             starting: Signal::default(),
@@ -251,6 +254,7 @@ impl Dockershim {
         }
         self.systemd_cgroups.set(driver == "systemd");
         *self.docker_root_dir.borrow_mut() = info.docker_root_dir;
+        *self.engine.borrow_mut() = (version.version, info.runtimes);
 
         // The container manager keeps Docker's processes where they belong.
         let look = step(at!("cm/container_manager_linux.go doWork"));
@@ -366,6 +370,15 @@ impl RuntimeService<Ctx> for Dockershim {
         _request: cri::VersionRequest,
     ) -> Result<cri::VersionResponse, Status> {
         self.up().await?;
+        if self.options.flavor == Flavor::CriDockerd {
+            // The successor remembers what Docker said when it started.
+            return Ok(cri::VersionResponse {
+                version: KUBE_API_VERSION.to_owned(),
+                runtime_name: sandbox::RUNTIME_NAME.to_owned(),
+                runtime_version: self.engine.borrow().0.clone(),
+                runtime_api_version: "v1".to_owned(),
+            });
+        }
         let ask = step(at!("docker_service.go Version"));
         let version = self.docker.version(ctx, ask).await;
         let version =
@@ -588,11 +601,16 @@ impl RuntimeService<Ctx> for Dockershim {
     async fn status(
         &self,
         ctx: &Ctx,
-        _request: cri::StatusRequest,
+        request: cri::StatusRequest,
     ) -> Result<cri::StatusResponse, Status> {
         self.up().await?;
         let status = Some(self.runtime_status(ctx).await);
-        Ok(cri::StatusResponse { status, ..cri::StatusResponse::default() })
+        let mut info = BTreeMap::new();
+        if request.verbose && self.options.flavor == Flavor::CriDockerd {
+            let config = crate::json::Json::object().str("sandboxImage", &self.sandbox_image());
+            info.insert("config".to_owned(), config.text());
+        }
+        Ok(cri::StatusResponse { status, info, ..cri::StatusResponse::default() })
     }
 }
 
@@ -616,7 +634,11 @@ impl ImageService<Ctx> for Dockershim {
         self.up().await?;
         let reference = request.image.unwrap_or_default().image;
         let image = Dockershim::image_status(self, ctx, &reference).await?;
-        Ok(cri::ImageStatusResponse { image, ..cri::ImageStatusResponse::default() })
+        let mut info = BTreeMap::new();
+        if let Some(image) = image.as_ref().filter(|_| request.verbose) {
+            info = self.image_info(ctx, image, &reference).await?;
+        }
+        Ok(cri::ImageStatusResponse { image, info })
     }
 
     async fn pull_image(
@@ -646,9 +668,17 @@ impl ImageService<Ctx> for Dockershim {
     ) -> Result<cri::ImageFsInfoResponse, Status> {
         self.up().await?;
         let usage = self.image_fs(ctx).await?;
+        let mut containers = Vec::new();
+        if self.options.flavor == Flavor::CriDockerd {
+            containers.push(cri::FilesystemUsage {
+                used_bytes: Some(cri::UInt64Value::default()),
+                inodes_used: None,
+                ..usage.clone()
+            });
+        }
         Ok(cri::ImageFsInfoResponse {
             image_filesystems: vec![usage],
-            ..cri::ImageFsInfoResponse::default()
+            container_filesystems: containers,
         })
     }
 }

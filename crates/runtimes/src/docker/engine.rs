@@ -180,6 +180,8 @@ pub enum Request {
         all: bool,
         /// Which ones.
         filters: Filters,
+        /// Whether the client says that it wants any number, as older ones do.
+        limit: bool,
     },
     /// `GET /containers/{id}/json`.
     InspectContainer {
@@ -227,9 +229,16 @@ pub enum Request {
     ContainerStats {
         /// Which.
         id: Rc<str>,
+        /// Whether one look is enough; otherwise Docker looks twice, for the rates.
+        one_shot: bool,
     },
     /// `GET /images/{reference}/json`.
     InspectImage {
+        /// A tag, a digest, or an id.
+        reference: String,
+    },
+    /// `GET /images/{reference}/history`.
+    ImageHistory {
         /// A tag, a digest, or an id.
         reference: String,
     },
@@ -292,6 +301,7 @@ impl Request {
             Self::RemoveContainer { .. } => "DELETE /containers/{id}",
             Self::ContainerStats { .. } => "GET /containers/{id}/stats",
             Self::InspectImage { .. } => "GET /images/{name}/json",
+            Self::ImageHistory { .. } => "GET /images/{name}/history",
             Self::ListImages { .. } => "GET /images/json",
             Self::PullImage { .. } => "POST /images/create",
             Self::RemoveImage { .. } => "DELETE /images/{name}",
@@ -317,13 +327,13 @@ impl Request {
             | Self::StopContainer { id, .. }
             | Self::UpdateContainer { id, .. }
             | Self::RemoveContainer { id, .. }
-            | Self::ContainerStats { id }
+            | Self::ContainerStats { id, .. }
             | Self::CreateExec { id, .. }
             | Self::StartExec { id }
             | Self::InspectExec { id } => template.replacen("{id}", id, 1),
-            Self::InspectImage { reference } | Self::RemoveImage { reference } => {
-                template.replacen("{name}", reference, 1)
-            }
+            Self::InspectImage { reference }
+            | Self::ImageHistory { reference }
+            | Self::RemoveImage { reference } => template.replacen("{name}", reference, 1),
             _ => template.to_owned(),
         }
     }
@@ -334,14 +344,16 @@ impl Request {
         let one = || "1".to_owned();
         let mut query: Vec<(Text, String)> = Vec::new();
         match self {
-            Self::ListContainers { all, filters } => {
+            Self::ListContainers { all, filters, limit } => {
                 if *all {
                     query.push(("all".into(), one()));
                 }
                 if !filters.is_empty() {
                     query.push(("filters".into(), filters.json()));
                 }
-                query.push(("limit".into(), "0".to_owned()));
+                if *limit {
+                    query.push(("limit".into(), "0".to_owned()));
+                }
             }
             Self::InspectContainer { size: true, .. } => query.push(("size".into(), one())),
             Self::CreateContainer { name, .. } => query.push(("name".into(), name.clone())),
@@ -352,7 +364,12 @@ impl Request {
                 }
                 query.push(("v".into(), one()));
             }
-            Self::ContainerStats { .. } => query.push(("stream".into(), "0".to_owned())),
+            Self::ContainerStats { one_shot, .. } => {
+                if *one_shot {
+                    query.push(("one-shot".into(), one()));
+                }
+                query.push(("stream".into(), "0".to_owned()));
+            }
             Self::ListImages { shared_size: true, .. } => {
                 query.push(("all".into(), one()));
                 query.push(("shared-size".into(), one()));
@@ -478,7 +495,7 @@ mod tests {
     #[test]
     fn an_address_is_escaped() {
         let filters = Filters::of("id", "a b");
-        let request = Request::ListContainers { all: true, filters };
+        let request = Request::ListContainers { all: true, filters, limit: true };
         assert_eq!(
             request.url("1.41"),
             "http://%2Fvar%2Frun%2Fdocker.sock/v1.41/containers/json\

@@ -37,13 +37,12 @@ impl NodePrograms {
 #[async_trait(?Send)]
 impl HostPrograms for NodePrograms {
     async fn plugin(&self, ctx: &Ctx, run: &PluginRun) -> Result<Rc<str>, SimError> {
-        let previous = run.previous.clone();
-        let PluginRun { command, request, interface, network, index, .. } = run;
-        self.cni.execute(ctx, command, network, *index, interface, request, previous).await
+        self.cni.execute(ctx, run).await
     }
 
     async fn plugin_version(&self, ctx: &Ctx, plugin: &str, level: Level) -> Result<(), SimError> {
         let binary = format!("{BIN_DIR}/{plugin}");
+        let newest = if self.caller == Component::Dockershim { "0.4.0" } else { "1.0.0" };
         let hop = Hop::new(self.caller, Component::Cni, Protocol::Cni, "CNI VERSION")
             .level(level)
             .source("cni@v0.8.1 pkg/invoke/exec.go GetVersionInfo")
@@ -54,7 +53,7 @@ impl HostPrograms for NodePrograms {
                     .iter()
                     .map(|pair| format!("CNI_{pair}"))
                     .collect(),
-                stdin: Some(r#"{"cniVersion":"0.4.0"}"#.into()),
+                stdin: Some(format!(r#"{{"cniVersion":"{newest}"}}"#).into()),
             });
         ctx.call(hop, async |_| Ok(())).await
     }

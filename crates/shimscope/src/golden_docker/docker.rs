@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use node::Node;
 use node::image::familiar;
 use runtimes::docker::dockerd::bind_mounts;
-use runtimes::docker::dockershim::{HostPrograms, PluginRun, nsenter_arguments};
+use runtimes::docker::dockershim::{BIN_DIR, HostPrograms, PluginRun, nsenter_arguments};
 use runtimes::docker::engine::{
     ContainerJson, ContainerState, ContainerSummary, CreateBody, DockerEngine, EngineError,
     EngineInfo, EngineVersion, ExecState, ImageInspect, PullMessage, Request, Response, Stats,
@@ -33,6 +33,8 @@ pub(super) struct Player<'a> {
     cni: RefCell<BTreeMap<String, VecDeque<Value>>>,
     containers: RefCell<BTreeMap<String, Container>>,
     tags: RefCell<BTreeMap<String, BTreeSet<String>>>,
+    /// The addresses that plugins have given, by network namespace.
+    addresses: RefCell<BTreeMap<String, Vec<String>>>,
     no_log_file: Cell<bool>,
     lenient_seccomp: bool,
     difference: RefCell<Option<(String, String)>>,
@@ -69,6 +71,7 @@ impl<'a> Player<'a> {
             cni: RefCell::new(by_tag(&recording.cni)),
             containers: RefCell::default(),
             tags: RefCell::default(),
+            addresses: RefCell::default(),
             no_log_file: Cell::new(false),
             lenient_seccomp,
             difference: RefCell::default(),
@@ -259,6 +262,7 @@ impl<'a> Player<'a> {
                 memory: resp["memory_stats"]["usage"].as_u64().unwrap_or(0),
             }),
             Request::InspectImage { .. } => Response::Image(self.image(resp)),
+            Request::ImageHistory { .. } => Response::History,
             Request::ListImages { .. } => {
                 let list = resp.as_array().into_iter().flatten();
                 Response::Images(list.map(|image| self.image(image)).collect())
@@ -402,7 +406,11 @@ impl<'a> Player<'a> {
             } else {
                 format!("/var/lib/docker/containers/{id}/{id}-json.log")
             },
-            mounts: bind_mounts(&container.body),
+            // The stand-in for Docker that was recorded knew of binds only.
+            mounts: match container.body.host_config.binds {
+                Some(_) => bind_mounts(&container.body),
+                None => Vec::new(),
+            },
             config: container.body,
             ip_address: ip.unwrap_or_default(),
             size_rw: size.then(|| used.unwrap_or(100)),
@@ -549,7 +557,7 @@ impl HostPrograms for Player<'static> {
             return Err(SimError::new("Unknown", "the recording ends"));
         };
         let environment: serde_json::Map<String, Value> = run
-            .environment()
+            .environment(BIN_DIR)
             .iter()
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.into()))
@@ -572,6 +580,9 @@ impl HostPrograms for Player<'static> {
         }
         let network = text(&entry["stdin"], "name");
         let result = self.recording.cni_result(network, &run.request.container_id);
+        let given = result.iter().filter_map(|result| result["ips"].as_array()).flatten();
+        let given = given.filter_map(|ip| ip["address"].as_str().map(str::to_owned));
+        self.addresses.borrow_mut().insert((*run.request.netns).to_owned(), given.collect());
         Ok(result.unwrap_or_else(|| serde_json::json!({"dns": {}})).to_string().into())
     }
 
@@ -605,13 +616,9 @@ impl HostPrograms for Player<'static> {
         {
             self.differ(format!("executed another command: {place}"));
         }
-        let answer = self.answer.borrow();
-        let network = &answer["resp"]["status"]["network"];
-        let more = network["additional_ips"].as_array().into_iter().flatten();
-        let ips = network["ip"].as_str().into_iter().chain(more.map(|ip| text(ip, "ip")));
-        let mut ips = ips.filter(|ip| ip.contains(':') == (family == "-6"));
-        Ok(ips
-            .next()
-            .map_or_else(String::new, |ip| format!("3: eth0    inet {ip}/24 scope global eth0")))
+        let addresses = self.addresses.borrow();
+        let mut given = addresses.get(netns).into_iter().flatten();
+        let found = given.find(|address| address.contains(':') == (family == "-6"));
+        Ok(found.map_or_else(String::new, |ip| format!("3: eth0    inet {ip} scope global eth0")))
     }
 }

@@ -110,7 +110,18 @@ impl Recording {
             let path = entry["path"].as_str()?;
             Some(path.strip_prefix("/images/")?.strip_suffix("/json")?.to_owned())
         });
-        found.unwrap_or_default()
+        let told = || {
+            let infos = self.calls.iter().map(|call| &call["resp"]["info"]["config"]);
+            let config = infos.filter_map(Value::as_str).next()?;
+            let config: Value = serde_json::from_str(config).ok()?;
+            config["sandboxImage"].as_str().map(str::to_owned)
+        };
+        let pinned = || {
+            let images = self.calls.iter().filter_map(|call| call["resp"]["images"].as_array());
+            let mut pinned = images.flatten().filter(|image| image["pinned"] == true);
+            pinned.find_map(|image| image["repo_tags"][0].as_str()).map(str::to_owned)
+        };
+        found.or_else(told).or_else(pinned).unwrap_or_default()
     }
 
     /// The credentials with which the node pulled, in the order in which it tried them.
@@ -179,7 +190,7 @@ impl Recording {
             let cached: Value = serde_json::from_str(content.as_str()?).ok()?;
             Some(cached["result"].clone())
         });
-        cached.last()
+        cached.collect::<Vec<Value>>().pop()
     }
 
     /// Every image that an answer to the CRI describes, by id.

@@ -138,8 +138,8 @@ fn port_json(port: &CheckpointPort) -> Json {
 /// FNV-1a over the data as Go's `spew` prints it with `%#v`: with the names of its types, so that
 /// moving the code to another package changes every checksum.
 fn checksum(data: &Data, flavor: Flavor) -> u32 {
-    let package = flavor.go_package();
-    let mut text = format!("({package}.CheckpointData){{PortMappings:([]*{package}.PortMapping)");
+    let (package, of_ports) = flavor.go_packages();
+    let mut text = format!("({package}.CheckpointData){{PortMappings:([]*{of_ports}.PortMapping)");
     if data.port_mappings.is_empty() {
         text.push_str("<nil>");
     } else {
@@ -148,7 +148,7 @@ fn checksum(data: &Data, flavor: Flavor) -> u32 {
             if index > 0 {
                 text.push(' ');
             }
-            print_port(&mut text, package, port);
+            print_port(&mut text, of_ports, port);
         }
         text.push(']');
     }
@@ -265,5 +265,6 @@ mod tests {
         ] {
             assert_eq!(checksum(&data, Flavor::Dockershim), sum);
         }
+        assert_eq!(checksum(&Data::default(), Flavor::CriDockerd), 2_305_795_928);
     }
 }

@@ -151,7 +151,9 @@ impl Docker {
                 {
                     DockerError::NoSuchObject { object: "container", id: (**id).to_owned() }
                 }
-                Request::InspectImage { reference } | Request::RemoveImage { reference } => {
+                Request::InspectImage { reference }
+                | Request::ImageHistory { reference }
+                | Request::RemoveImage { reference } => {
                     DockerError::ImageNotFound(reference.clone())
                 }
                 _ => DockerError::Daemon { status: 404, message },
@@ -217,7 +219,8 @@ impl Docker {
         all: bool,
         filters: Filters,
     ) -> Result<Vec<ContainerSummary>, DockerError> {
-        match self.ask(ctx, step, Request::ListContainers { all, filters }).await? {
+        let limit = self.flavor == Flavor::Dockershim;
+        match self.ask(ctx, step, Request::ListContainers { all, filters, limit }).await? {
             Response::Containers(list) => Ok(list),
             _ => Err(unexpected()),
         }
@@ -315,7 +318,8 @@ impl Docker {
         step: Step,
         id: &str,
     ) -> Result<Stats, DockerError> {
-        match self.send(ctx, step, Request::ContainerStats { id: id.into() }).await? {
+        let one_shot = self.flavor == Flavor::CriDockerd;
+        match self.send(ctx, step, Request::ContainerStats { id: id.into(), one_shot }).await? {
             Response::Stats(stats) => Ok(stats),
             _ => Err(unexpected()),
         }
@@ -368,6 +372,16 @@ impl Docker {
         } else {
             Err(DockerError::ImageNotFound(id.to_owned()))
         }
+    }
+
+    pub(super) async fn image_history(
+        &self,
+        ctx: &Ctx,
+        step: Step,
+        reference: &str,
+    ) -> Result<(), DockerError> {
+        let request = Request::ImageHistory { reference: reference.to_owned() };
+        self.ask(ctx, step, request).await.map(drop)
     }
 
     pub(super) async fn list_images(

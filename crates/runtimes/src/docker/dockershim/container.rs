@@ -19,6 +19,9 @@ use sim::Ctx;
 use std::rc::Rc;
 use trace::Time;
 
+/// Go's zero time in nanoseconds since 1970, which is too long ago for 64 bits.
+const GO_ZERO_TIME: i64 = -6_795_364_578_871_345_152;
+
 impl Dockershim {
     /// `CreateContainer`.
     pub(super) async fn create(
@@ -195,8 +198,10 @@ impl Dockershim {
             return Ok(());
         }
         if real.is_empty() {
-            // Only worth a line in the log: the driver is asked for to word it.
-            let _ = self.docker.info(ctx, glue("log-symlink", source)).await;
+            if self.options.flavor == Flavor::Dockershim {
+                // Only worth a line in the log: the driver is asked for to word it.
+                let _ = self.docker.info(ctx, glue("log-symlink", source)).await;
+            }
             return Ok(());
         }
         if !self.node.has_entries(&path) {
@@ -290,7 +295,7 @@ impl Dockershim {
                 )));
             }
         };
-        status_of(&container, image.as_deref())
+        status_of(&container, image.as_deref(), self.options.flavor)
     }
 
     /// `UpdateContainerResources`.
@@ -348,8 +353,15 @@ impl Dockershim {
         let look = step(at!("docker_stats_linux.go getContainerStats"));
         let docker = |error: super::client::DockerError| failed(error.to_string());
         let stats = self.docker.container_stats(ctx, look, &container.id).await.map_err(docker)?;
-        let inspected = self.docker.inspect_container_and(ctx, look, &container.id, true).await;
-        let inspected = inspected.map_err(docker)?;
+        let successor = self.options.flavor == Flavor::CriDockerd;
+        let written = if successor {
+            None
+        } else {
+            let look = self.docker.inspect_container_and(ctx, look, &container.id, true);
+            Some(look.await.map_err(docker)?.size_rw.unwrap_or_default())
+        };
+        // dockershim passes on a figure that Docker has on Windows only.
+        let working_set = if successor { stats.memory } else { stats.private_working_set };
         let timestamp = ctx.now().unix_nanos();
         let value = |value| Some(cri::UInt64Value { value });
         Ok(cri::ContainerStats {
@@ -366,15 +378,15 @@ impl Dockershim {
             }),
             memory: Some(cri::MemoryUsage {
                 timestamp,
-                working_set_bytes: value(stats.private_working_set),
+                working_set_bytes: value(working_set),
                 ..cri::MemoryUsage::default()
             }),
-            writable_layer: Some(cri::FilesystemUsage {
+            writable_layer: written.map(|written| cri::FilesystemUsage {
                 timestamp,
                 fs_id: Some(cri::FilesystemIdentifier {
                     mountpoint: self.docker_root_dir.borrow().clone(),
                 }),
-                used_bytes: value(inspected.size_rw.unwrap_or_default()),
+                used_bytes: value(written),
                 ..cri::FilesystemUsage::default()
             }),
             ..cri::ContainerStats::default()
@@ -494,9 +506,11 @@ fn container_of_summary(summary: &ContainerSummary) -> Result<cri::Container, St
 fn status_of(
     container: &ContainerJson,
     image: Option<&ImageInspect>,
+    flavor: Flavor,
 ) -> Result<cri::ContainerStatus, Status> {
     let docker = &container.state;
-    let nanos = |time: Option<Time>| time.map_or(0, Time::unix_nanos);
+    let never = if flavor == Flavor::CriDockerd { GO_ZERO_TIME } else { 0 };
+    let nanos = |time: Option<Time>| time.map_or(never, Time::unix_nanos);
     let created_at = container.created.unix_nanos();
     let (mut started_at, mut finished_at) = (nanos(docker.started_at), nanos(docker.finished_at));
     let (mut reason, mut message) = ("", "");

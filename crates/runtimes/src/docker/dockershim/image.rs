@@ -7,8 +7,10 @@ use super::client::DockerError;
 use super::glue::{at, glue, step};
 use super::{Dockershim, Flavor, failed};
 use crate::docker::engine::{AuthConfig, ImageInspect};
+use crate::json::Json;
 use cri::Status;
 use sim::Ctx;
+use std::collections::BTreeMap;
 
 fn docker(error: DockerError) -> Status {
     failed(error.to_string())
@@ -24,7 +26,7 @@ impl Dockershim {
         let reference = filter.and_then(|filter| filter.image).unwrap_or_default().image;
         let list = step(at!("docker_image.go ListImages"));
         let images = self.docker.list_images(ctx, list, &reference, false).await.map_err(docker)?;
-        Ok(images.iter().map(|image| image_of(image, false)).collect())
+        Ok(images.iter().map(|image| self.image_of(image, false)).collect())
     }
 
     /// `ImageStatus`: by tag or digest, then by id.
@@ -39,10 +41,17 @@ impl Dockershim {
             found = self.docker.inspect_image_by_id(ctx, look, reference).await;
         }
         match found {
-            Ok(image) => Ok(Some(image_of(&image, true))),
+            Ok(image) => Ok(Some(self.image_of(&image, true))),
             Err(error) if error.is_image_not_found() => Ok(None),
             Err(error) => Err(docker(error)),
         }
+    }
+
+    /// The successor says which image must not be collected as garbage.
+    fn image_of(&self, image: &ImageInspect, with_user: bool) -> cri::Image {
+        let pinned = self.options.flavor == Flavor::CriDockerd
+            && image.repo_tags.contains(&self.sandbox_image());
+        cri::Image { pinned, ..image_of(image, with_user) }
     }
 
     /// `PullImage`: the first digest of what was pulled, or its id.
@@ -85,6 +94,27 @@ impl Dockershim {
         }
     }
 
+    /// What the successor adds to `ImageStatus` when it is asked to be verbose.
+    pub(super) async fn image_info(
+        &self,
+        ctx: &Ctx,
+        image: &cri::Image,
+        reference: &str,
+    ) -> Result<BTreeMap<String, String>, Status> {
+        if self.options.flavor != Flavor::CriDockerd {
+            return Ok(BTreeMap::new());
+        }
+        let look = step("cri-dockerd@v0.4.3 core/image_status.go ImageStatus");
+        self.docker.image_history(ctx, look, reference).await.map_err(docker)?;
+        let layers = Json::object().str("type", "layers").strs("diff_ids", [&*image.id]);
+        let spec = Json::object()
+            .str("architecture", "amd64")
+            .str("os", "linux")
+            .object_in("rootfs", layers);
+        let info = Json::object().object_in("imageSpec", spec);
+        Ok(BTreeMap::from([("info".to_owned(), info.text())]))
+    }
+
     /// `RemoveImage`, by id: all tags, all digests, and the id itself. What is no id is taken for
     /// absent.
     pub(super) async fn remove_image_of(&self, ctx: &Ctx, id: &str) -> Result<(), Status> {
@@ -119,13 +149,17 @@ impl Dockershim {
             Flavor::CriDockerd => {
                 let list = step("cri-dockerd@v0.4.3 core/image_linux.go ImageFsInfo");
                 let images = self.docker.list_images(ctx, list, "", true).await.map_err(docker)?;
-                (images.iter().map(|image| image.size).sum(), images.len() as u64)
+                let inodes = self.node.list_below(&root).len() as u64 + 1;
+                (images.iter().map(|image| image.size).sum(), inodes)
             }
         };
         let value = |value| Some(cri::UInt64Value { value });
         Ok(cri::FilesystemUsage {
-            // In seconds, although the interface says nanoseconds.
-            timestamp: ctx.now().unix_nanos() / 1_000_000_000,
+            // dockershim says seconds, although the interface says nanoseconds.
+            timestamp: match self.options.flavor {
+                Flavor::Dockershim => ctx.now().unix_nanos() / 1_000_000_000,
+                Flavor::CriDockerd => ctx.now().unix_nanos(),
+            },
             fs_id: Some(cri::FilesystemIdentifier { mountpoint: root }),
             used_bytes: value(bytes),
             inodes_used: value(inodes),

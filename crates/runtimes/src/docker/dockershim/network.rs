@@ -7,6 +7,7 @@ use super::Flavor;
 use super::checkpoint::{CheckpointError, CheckpointManager};
 use super::client::Docker;
 use super::glue::{at, glue};
+pub use crate::cni::PluginRun;
 use crate::cni::{CniRequest, Network};
 use crate::json::Json;
 use async_trait::async_trait;
@@ -23,7 +24,7 @@ use trace::Level;
 /// Where CNI is configured.
 const CONF_DIR: &str = "/etc/cni/net.d";
 /// Where the plugins are.
-pub(crate) const BIN_DIR: &str = "/opt/cni/bin";
+pub const BIN_DIR: &str = "/opt/cni/bin";
 /// Where results are kept between ADD and DEL.
 const CACHE_DIR: &str = "/var/lib/cni/cache/results";
 /// How often the configuration is read again.
@@ -32,39 +33,6 @@ const SYNC_PERIOD: Duration = Duration::from_secs(5);
 const INTERFACE: &str = "eth0";
 /// The loopback network, as it stands in the source.
 const LOOPBACK: &str = "{\n  \"cniVersion\": \"0.2.0\",\n  \"name\": \"cni-loopback\",\n  \"plugins\":[{\n    \"type\": \"loopback\"\n  }]\n}";
-
-/// One execution of a CNI plugin.
-pub struct PluginRun {
-    /// `ADD` or `DEL`.
-    pub command: &'static str,
-    /// Container, network namespace, arguments, capabilities.
-    pub request: Rc<CniRequest>,
-    /// The interface.
-    pub interface: &'static str,
-    pub(crate) network: Rc<Network>,
-    pub(crate) index: usize,
-    pub(crate) previous: Option<Rc<str>>,
-}
-
-impl PluginRun {
-    /// The plugin's name.
-    #[must_use]
-    pub fn plugin(&self) -> &str {
-        self.network.kind(self.index)
-    }
-
-    /// The environment that the plugin sees, as `NAME=value`.
-    #[must_use]
-    pub fn environment(&self) -> Vec<String> {
-        crate::cni::environment(self.command, &self.request, self.interface, BIN_DIR)
-    }
-
-    /// The plugin's standard input: its configuration.
-    #[must_use]
-    pub fn stdin(&self) -> String {
-        self.network.stdin(self.index, &self.request, self.previous.as_deref())
-    }
-}
 
 /// Whoever executes programs of the host for dockershim.
 #[async_trait(?Send)]

@@ -56,7 +56,7 @@ impl Dockershim {
         self.ensure_sandbox_image_exists(ctx, &image).await?;
 
         // 2: the container.
-        let runtime = self.runtime_of_handler(ctx, &request.runtime_handler).await?;
+        let runtime = self.runtime_of_handler(&request.runtime_handler)?;
         let (name, body) =
             self.make_sandbox_docker_config(&config, &image, runtime).map_err(|error| {
                 failed(format!(
@@ -160,7 +160,7 @@ impl Dockershim {
     }
 
     /// The image whose container holds a pod's namespaces.
-    fn sandbox_image(&self) -> String {
+    pub(super) fn sandbox_image(&self) -> String {
         if self.options.pause_image.is_empty() {
             self.options.flavor.default_pause_image().to_owned()
         } else {
@@ -198,17 +198,15 @@ impl Dockershim {
     }
 
     /// What dockerd's runtime for a handler is called; empty for its default.
-    async fn runtime_of_handler(&self, ctx: &Ctx, handler: &str) -> Result<String, Status> {
+    fn runtime_of_handler(&self, handler: &str) -> Result<String, Status> {
         if handler.is_empty() || handler == RUNTIME_NAME {
             return Ok(String::new());
         }
         match self.options.flavor {
             Flavor::Dockershim => Err(failed(format!("RuntimeHandler {handler:?} not supported"))),
             Flavor::CriDockerd => {
-                let look = step("cri-dockerd@v0.4.3 core/docker_service.go getRuntimeFromDocker");
-                let info = self.docker.info(ctx, look).await;
-                let info = info.map_err(|error| failed(error.to_string()))?;
-                if info.runtimes.iter().any(|runtime| runtime == handler) {
+                let known = self.engine.borrow().1.iter().any(|runtime| runtime == handler);
+                if known {
                     Ok(handler.to_owned())
                 } else {
                     Err(failed(format!(
@@ -478,7 +476,8 @@ impl Dockershim {
                 ..cri::PodSandbox::default()
             }),
             Err(error) => {
-                if error == CheckpointError::Corrupt {
+                let corrupt = error == CheckpointError::Corrupt;
+                if corrupt && self.options.flavor == Flavor::Dockershim {
                     let _ = self.checkpoints.remove(ctx, id);
                 }
                 None

@@ -172,11 +172,14 @@ impl CreateBody {
     /// As JSON text.
     #[must_use]
     pub fn json(&self) -> String {
-        self.config()
+        let json = self
+            .config()
             .object_in("HostConfig", self.host_config.object())
-            .raw("NetworkingConfig", "null")
-            .raw("Platform", "null")
-            .text()
+            .raw("NetworkingConfig", "null");
+        match self.host_config.api {
+            ApiFields::V1_41 => json.raw("Platform", "null").text(),
+            ApiFields::V1_44 => json.text(),
+        }
     }
 
     /// The part that does not concern the host.

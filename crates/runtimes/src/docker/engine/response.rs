@@ -45,6 +45,8 @@ pub enum Response {
     Image(Rc<ImageInspect>),
     /// To `GET /images/json`.
     Images(Vec<Rc<ImageInspect>>),
+    /// To `GET /images/{name}/history`: nothing that anybody here reads.
+    History,
     /// To `POST /images/create`: all messages of the stream.
     Pulled(Vec<PullMessage>),
     /// To `DELETE /images/{name}`: what was untagged and deleted.
@@ -258,6 +260,7 @@ impl Response {
             Self::Containers(list) => array(list.iter().map(ContainerSummary::json)),
             Self::Container(container) => container.json(),
             Self::Created { id } => Json::object().str("Id", id).raw("Warnings", "[]").text(),
+            Self::History => "[]".to_owned(),
             Self::Updated => Json::object().raw("Warnings", "null").text(),
             Self::Stats(stats) => stats.json(),
             Self::Image(image) => image.json(true),
