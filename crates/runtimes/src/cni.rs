@@ -64,6 +64,8 @@ pub struct CniOptions {
     pub loopback: Option<(&'static str, &'static str)>,
     /// Where upstream executes plugins, as a call's source reference.
     pub source: &'static str,
+    /// Why executing plugins is glue for this caller, if it is: the key of the reason.
+    pub glue: Option<&'static str>,
 }
 
 /// What a plugin is asked about.
@@ -323,13 +325,16 @@ impl Cni {
         let (command, index, interface) = (run.command, run.index, run.interface);
         let (binary, bin_dir) = (path.clone(), options.bin_dir.clone());
         let op = if command == "ADD" { "CNI ADD" } else { "CNI DEL" };
-        let hop = Hop::new(options.caller, Component::Cni, Protocol::Cni, op)
+        let mut hop = Hop::new(options.caller, Component::Cni, Protocol::Cni, op)
             .source(options.source)
             .request(move || Payload::Exec {
                 argv: vec![binary.clone()],
                 env: environment(command, &request, interface, &bin_dir),
                 stdin: Some(network.stdin(index, &request, previous.as_deref()).into()),
             });
+        if let Some(reason) = options.glue {
+            hop = hop.glue(reason);
+        }
         let answer = |result: &CniResult| {
             if result.json.is_empty() { Payload::None } else { Payload::Json(result.json.clone()) }
         };

@@ -193,6 +193,62 @@ fn fault(op: &str, code: &str, message: &str, times: Option<u32>) -> Fault {
     }
 }
 
+/// What dockershim does in each CRI call, and the step that it is: the call, a part of the line, and
+/// the step. Docker's and containerd's own steps below it are not numbered.
+const STEPS: &[(&str, &str, &str)] = &[
+    ("start-up", "HEAD /_ping", "0, build order 1"),
+    ("start-up", "GET /version", "0, build order 4; then the container manager"),
+    ("start-up", "GET /info", "0, build order 7"),
+    ("RunPodSandbox", "GET /images/{name}/json", "2, step 1a: is the pause image there?"),
+    ("RunPodSandbox", "POST /containers/create", "2, step 2b: created, without a network"),
+    ("RunPodSandbox", "POST /containers/{id}/start", "2, step 4: only loopback so far"),
+    ("RunPodSandbox", "glue: resolv-conf-rewrite", "2, step 4a, and 3: where is the file?"),
+    ("RunPodSandbox", "GET /containers/{id}/json", "2, step 7, and 16: which process?"),
+    ("RunPodSandbox", "CNI ADD", "2, step 7, and 16: loopback, then the list"),
+    ("CreateContainer", "GET /version", "8, step 2: remembered for a minute"),
+    ("CreateContainer", "POST /containers/create", "8, step 7"),
+    ("StartContainer", "POST /containers/{id}/start", "9, step 1"),
+    ("StartContainer", "GET /containers/{id}/json", "9, step 2: both ends of the log's link"),
+    ("PodSandboxStatus", "glue: name-parsing", "6: state, and the name read back"),
+    ("PodSandboxStatus", "GET /containers/{id}/json", "6: which network namespace?"),
+    ("PodSandboxStatus", "nsenter", "6: the address, IPv4 and IPv6"),
+    ("StopContainer", "POST /containers/{id}/stop", "10: asks, waits, kills"),
+    ("ContainerStatus", "GET /containers/{id}/json", "11: state and times"),
+    ("ContainerStatus", "GET /images/{name}/json", "11: the image's digest"),
+    ("StopPodSandbox", "glue: name-parsing", "4, step 1: the pod's name and network"),
+    ("StopPodSandbox", "GET /containers/{id}/json", "4, step 2, and 16: which process?"),
+    ("StopPodSandbox", "CNI DEL", "4, step 2, and 16: loopback, then the list, last first"),
+    ("StopPodSandbox", "POST /containers/{id}/stop", "4, step 3: ten seconds"),
+    ("RemovePodSandbox", "GET /containers/json", "5, step 1: the containers, by label"),
+    ("RemovePodSandbox", "GET /containers/{id}/json", "5, step 2, and 10: where is the link?"),
+    ("RemovePodSandbox", "glue: infra-container", "5, step 3: the sandbox itself"),
+    ("RemovePodSandbox", "DELETE /containers/{id}", "5, step 2, and 10: each container"),
+];
+
+/// The listing, with the step beside each line of dockershim's own.
+fn annotated(listing: &str) -> String {
+    let mut method = "start-up";
+    let mut text = String::new();
+    for line in listing.lines() {
+        if let Some((_, rest)) = line.split_once("CRI client → dockershim · ") {
+            method = rest.split(' ').next().unwrap_or_default();
+        }
+        let step = STEPS.iter().find(|(call, part, _)| {
+            *call == method && line.contains("dockershim → ") && line.contains(part)
+        });
+        let line = line.split("&filters=").next().unwrap_or(line);
+        let own = line.contains("  dockershim → ");
+        assert!(step.is_some() || !own, "{method} has no step for {line}");
+        text.push_str(line);
+        if let Some((_, _, step)) = step {
+            text.push_str("   # dockershim, section ");
+            text.push_str(step);
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// The life of a pod with one container, call by call, against the listing that was reviewed.
 #[test]
 fn a_pod_with_one_container_starts_and_stops() {
@@ -219,8 +275,8 @@ fn a_pod_with_one_container_starts_and_stops() {
     assert!(world.node.list_below("/var/lib/docker/containers").is_empty());
     assert!(world.node.list_below("/var/lib/dockershim/sandbox").is_empty());
     let trace = world.trace();
-    expect_file!["data/dockershim-pod.trace"]
-        .assert_eq(&trace::listing::listing(&trace, Level::Hops));
+    let listing = annotated(&trace::listing::listing(&trace, Level::Hops));
+    expect_file!["data/dockershim-pod.trace"].assert_eq(&listing);
 }
 
 /// Nothing is left of a pod that is gone: no process, namespace, mount or control group.

@@ -86,6 +86,7 @@ pub fn start(ctx: &Ctx, node: &Node, options: ContainerdOptions) -> Endpoint {
                 "lo",
             )),
             source: "containerd@v2.3.4 internal/cri/server/sandbox_run.go setupPodNetwork",
+            glue: None,
         },
     );
     let client = containerd.client(Component::CriPlugin, Protocol::Function, "k8s.io");

@@ -29,6 +29,7 @@ impl NodePrograms {
             conf_dir: "/etc/cni/net.d".into(),
             loopback: None,
             source: "kubernetes@v1.22.6 pkg/kubelet/dockershim/network/cni/cni.go addToNetwork",
+            glue: Some("cni-by-hand"),
         };
         Self { node: node.clone(), cni: Cni::new(node, options), caller }
     }
