@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it measures how long a person would wait")]
 fn bad_manifests_are_refused_with_a_place() {
     let bomb: String = "abcdefghij"
         .chars()

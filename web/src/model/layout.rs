@@ -422,14 +422,14 @@ fn spread(slots: &[Slot], wanted: &[f64], full: f64) -> Vec<f64> {
     let half = |index: usize| room(slots[index]) / 2.0;
     let edge = MARGIN + FRAME_PADDING;
     let mut least = edge;
-    for index in 0..at.len() {
-        at[index] = at[index].max(least + half(index));
-        least = at[index] + half(index) + NODE_GAP;
+    for (index, center) in at.iter_mut().enumerate() {
+        *center = center.max(least + half(index));
+        least = *center + half(index) + NODE_GAP;
     }
     let mut most = full - edge;
-    for index in (0..at.len()).rev() {
-        at[index] = at[index].min(most - half(index));
-        most = at[index] - half(index) - NODE_GAP;
+    for (index, center) in at.iter_mut().enumerate().rev() {
+        *center = center.min(most - half(index));
+        most = *center - half(index) - NODE_GAP;
     }
     at
 }

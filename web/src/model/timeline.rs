@@ -137,11 +137,10 @@ impl Timeline {
             places.push(at);
             // What happened in between lies in between, as its time says.
             let span = (event.at.0 - last_time).max(1) as f64;
-            for between in last + 1..=index {
-                let share = (trace.events[between - 1].at.0 - last_time) as f64 / span;
-                if places[between].is_nan() {
-                    places[between] = (at - from).mul_add(share.clamp(0.0, 1.0), from);
-                }
+            let skipped = trace.events[last..index].iter().zip(&mut places[last + 1..=index]);
+            for (event, place) in skipped {
+                let share = (event.at.0 - last_time) as f64 / span;
+                *place = (at - from).mul_add(share.clamp(0.0, 1.0), from);
             }
             (last, last_time) = (index + 1, event.at.0);
         }

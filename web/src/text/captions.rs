@@ -783,7 +783,7 @@ pub fn duration_text(duration: std::time::Duration) -> String {
         0..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => {
             let tenths = micros / 100;
-            if tenths % 10 == 0 || tenths >= 1000 {
+            if tenths.is_multiple_of(10) || tenths >= 1000 {
                 format!("{} ms", tenths / 10)
             } else {
                 format!("{}.{} ms", tenths / 10, tenths % 10)
