@@ -458,6 +458,43 @@ fn query_escape(out: &mut String, value: &str) {
     }
 }
 
+/// Why a text is no reference to an image; none if it is one.
+///
+/// Models: github.com/docker/distribution `reference/normalize.go` `ParseNormalizedNamed`.
+#[must_use]
+pub fn reference_problem(reference: &str) -> Option<String> {
+    let bare_id = reference.len() == 64 && reference.bytes().all(|b| b.is_ascii_hexdigit());
+    if bare_id {
+        return Some(format!(
+            "invalid repository name ({reference}), cannot specify 64-byte hexadecimal strings"
+        ));
+    }
+    let (repository, suffix) = split_tag(reference);
+    let path = match repository.split_once('/') {
+        Some((domain, path)) if domain.contains(['.', ':']) || domain == "localhost" => path,
+        _ => repository,
+    };
+    if path.contains(|c: char| c.is_ascii_uppercase()) {
+        return Some("invalid reference format: repository name must be lowercase".to_owned());
+    }
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let good_path = path.split('/').all(|part| {
+        part.starts_with(word)
+            && part.ends_with(word)
+            && part.chars().all(|c| word(c) || "._-".contains(c))
+    });
+    let (tag, digest) = suffix.split_once('@').unwrap_or((suffix, "sha256:0"));
+    let in_tag = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let good_tag = tag.is_empty()
+        || tag
+            .strip_prefix(':')
+            .is_some_and(|tag| !tag.is_empty() && tag.len() <= 128 && tag.chars().all(in_tag));
+    let good_digest = digest
+        .split_once(':')
+        .is_some_and(|(_, hex)| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    (!(good_path && good_tag && good_digest)).then(|| "invalid reference format".to_owned())
+}
+
 /// A reference as the pull request names it: the repository in its short form, and the tag or
 /// digest (`latest` if there is neither).
 ///
@@ -489,6 +526,16 @@ mod tests {
         ] {
             let (found, found_tag) = pull_parameters(reference);
             assert_eq!((found.as_str(), found_tag.as_str()), (repository, tag));
+        }
+    }
+
+    #[test]
+    fn not_every_text_is_a_reference() {
+        for good in ["nginx", "Reg.io:5000/a/b_c:1.2-X", "a@sha256:0f", "a:1@sha256:0f"] {
+            assert_eq!(reference_problem(good), None, "{good}");
+        }
+        for bad in ["", "A", "a//b", "a b", "a:", "a@sha256", "-a", "\u{e9}", &"0f".repeat(32)] {
+            assert!(reference_problem(bad).is_some(), "{bad}");
         }
     }
 

@@ -30,6 +30,17 @@ pub fn containerd(
     runtimes::containerd::start(ctx, node, options)
 }
 
+/// dockershim, and Docker below it.
+pub fn dockershim(
+    ctx: &Ctx,
+    node: &Node,
+    registry: Rc<Registry>,
+    programs: Rc<Programs>,
+) -> Endpoint {
+    use runtimes::docker::{DockerOptions, start};
+    start(ctx, node, DockerOptions { registry, programs, ..DockerOptions::default() })
+}
+
 /// A node, and a client of its runtime.
 #[derive(Clone)]
 pub struct World {

@@ -153,18 +153,22 @@ impl Dockerd {
         if container.state.borrow().running {
             return Ok(Response::NotModified);
         }
+        {
+            let mut state = container.state.borrow_mut();
+            *state = ContainerState { started_at: state.started_at, ..ContainerState::default() };
+        }
         match self.run(ctx, &container).await {
             Ok(pid) => {
-                *container.state.borrow_mut() = ContainerState {
-                    running: true,
-                    pid,
-                    started_at: Some(ctx.now()),
-                    ..ContainerState::default()
-                };
-                self.publish(ctx, &container);
                 // It may have ended while its start was still being answered.
-                if !self.0.node.is_alive(pid) {
-                    ctx.sleep(Duration::ZERO).await;
+                let ended = container.state.borrow().finished_at.is_some();
+                if !ended {
+                    *container.state.borrow_mut() = ContainerState {
+                        running: true,
+                        pid,
+                        started_at: Some(ctx.now()),
+                        ..ContainerState::default()
+                    };
+                    self.publish(ctx, &container);
                 }
                 Ok(Response::NoContent)
             }
@@ -173,6 +177,7 @@ impl Dockerd {
                 self.disconnect(&container);
                 {
                     let mut state = container.state.borrow_mut();
+                    state.pid = 0;
                     state.exit_code = exit_code;
                     state.error.clone_from(&message);
                 }

@@ -9,7 +9,7 @@ use super::glue::Step;
 use crate::docker::engine::{
     AuthConfig, ContainerJson, ContainerSummary, CreateBody, DockerEngine, EngineError, EngineInfo,
     EngineVersion, ExecState, Filters, ImageInspect, Progress, PullMessage, Request, Resources,
-    Response, Stats, pull_parameters,
+    Response, Stats, pull_parameters, reference_problem,
 };
 use futures_util::future::{Either, select};
 use node::image::{normalize, split_tag};
@@ -417,6 +417,10 @@ impl Docker {
         image: &str,
         auth: AuthConfig,
     ) -> Result<(), DockerError> {
+        if let Some(problem) = reference_problem(image) {
+            // The client does not ask for what is no reference.
+            return Err(DockerError::Connect(problem));
+        }
         let (from_image, tag) = pull_parameters(image);
         let progress = Progress::beginning(ctx.now());
         let request = Request::PullImage { from_image, tag, auth, progress: progress.clone() };

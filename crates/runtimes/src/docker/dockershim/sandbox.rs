@@ -48,8 +48,10 @@ impl Dockershim {
         ctx: &Ctx,
         request: cri::RunPodSandboxRequest,
     ) -> Result<String, Status> {
-        let config = request.config.unwrap_or_default();
-        let pod_name = config.metadata.clone().unwrap_or_default().name;
+        // Upstream would crash without them.
+        let config = request.config.ok_or_else(|| failed("sandbox config is nil"))?;
+        let metadata = config.metadata.as_ref();
+        let pod_name = metadata.ok_or_else(|| failed("sandbox metadata is nil"))?.name.clone();
 
         // 1: the image.
         let image = self.sandbox_image();
