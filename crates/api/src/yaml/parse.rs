@@ -137,15 +137,18 @@ impl Builder {
         let original = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut text = Cow::Borrowed(original);
         // A second attempt costs as much as the first: together they may not cost much more than one.
+        // Moving lines copies all of the text, however early the parser stopped: hence the third bound.
         let mut bytes = 8 * self.limits.bytes;
         let mut nodes = 4 * self.limits.nodes;
+        let mut attempts = 100_u32;
         loop {
             let Some(scan) = self.attempt(&text)? else {
                 return Ok(());
             };
             bytes = bytes.saturating_sub(scan.marker().index());
             nodes = nodes.saturating_sub(self.nodes);
-            let may_try = bytes > 0 && nodes > 0;
+            attempts -= 1;
+            let may_try = bytes > 0 && nodes > 0 && attempts > 0;
             let indented = if may_try { self.indent(&text, &scan) } else { None };
             let Some(indented) = indented else {
                 let at = within_text(original, self.position(*scan.marker()));

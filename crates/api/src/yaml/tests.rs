@@ -377,7 +377,7 @@ fn hostile_texts_are_refused() {
         exclamation marks and stars: 1:1 error not valid YAML: while scanning a tag, did not find expected whitespace or line break
         pipes: 25001:1 error document contains excessive aliasing, or simply too much: more than 50000 values
         commas: 1:1 error document contains excessive aliasing, or simply too much: more than 50000 values
-        lines that must be moved: 893:3 error not valid YAML: invalid indentation
+        lines that must be moved: 201:3 error not valid YAML: invalid indentation
         lines that must be moved far: 2:1006 error not valid YAML: while parsing a node, did not find expected node content
     "#]].assert_eq(&out);
 }
