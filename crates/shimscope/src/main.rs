@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use scenario::{Scenario, ScenarioDuration, Stack};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use trace::{Level, Trace};
 
 /// Shows, call by call, how Kubernetes starts a container.
@@ -21,8 +22,31 @@ enum Command {
     Simulate(Simulate),
     /// List the built-in scenarios
     Scenarios,
+    /// Compare with recordings of the real components
+    #[command(subcommand)]
+    Golden(Golden),
     /// Print the messages, fields, enums and methods of CRI v1 as they are compiled in
     WireTable,
+}
+
+#[derive(Subcommand)]
+enum Golden {
+    /// Replay recordings and say for each whether ours is equal, or the first difference
+    Check {
+        /// Folders with a recording each, or folders of such folders
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// Run a recording's scenario and write what our kubelet does in the same format
+    Record {
+        /// The folder with the scenario
+        folder: PathBuf,
+        /// The folder to write
+        to: PathBuf,
+        /// The seed of all randomness
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
 }
 
 #[derive(clap::Args)]
@@ -63,12 +87,29 @@ fn parse_stack(key: &str) -> Result<Stack, String> {
     })
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
     let text = match Arguments::parse().command {
         Command::Simulate(arguments) => simulate(&arguments)?,
         Command::Scenarios => list_scenarios(),
+        Command::Golden(Golden::Check { folders }) => {
+            let report = shimscope::golden::check(&folders)?;
+            if !report.all_equal() {
+                code = ExitCode::FAILURE;
+            }
+            report.to_string()
+        }
+        Command::Golden(Golden::Record { folder, to, seed }) => {
+            shimscope::golden::record(&folder, &to, seed)?;
+            String::new()
+        }
         Command::WireTable => cri::descriptor::wire_table(),
     };
+    print(&text)?;
+    Ok(code)
+}
+
+fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         // Whoever reads has seen enough (`shimscope … | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -88,10 +129,7 @@ fn simulate(arguments: &Simulate) -> Result<String> {
     if arguments.until.is_some() {
         scenario.until = arguments.until;
     }
-    let stack = arguments
-        .stack
-        .or(scenario.stacks.first().copied())
-        .unwrap_or(Stack::Containerd);
+    let stack = arguments.stack.or(scenario.stacks.first().copied()).unwrap_or(Stack::Containerd);
     for note in api::manifest::parse(&scenario.manifest).unsimulated {
         eprintln!("{name}:{note}");
     }
@@ -121,7 +159,9 @@ fn load_scenario(name: &str) -> Result<Scenario> {
     let text = match scenario::find(name) {
         Some(builtin) => builtin.yaml.to_owned(),
         None if Path::new(name).exists() => read(Path::new(name))?,
-        None => bail!("no built-in scenario and no file is called {name:?}; see `shimscope scenarios`"),
+        None => {
+            bail!("no built-in scenario and no file is called {name:?}; see `shimscope scenarios`")
+        }
     };
     Scenario::parse(&text).map_err(|problem| anyhow::anyhow!("{name}:{problem}"))
 }

@@ -22,7 +22,8 @@ mod rows;
 
 pub use folder::Folder;
 
-use anyhow::Result;
+use crate::golden_docker;
+use anyhow::{Context, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,8 @@ pub struct FolderReport {
     pub name: String,
     /// The first difference; none if equal.
     pub difference: Option<String>,
-    /// The seed with which it is equal, or that came closest.
-    pub seed: u64,
+    /// The seed with which it is equal, or that came closest; none where nothing is random.
+    pub seed: Option<u64>,
 }
 
 impl Report {
@@ -58,9 +59,14 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for folder in &self.folders {
-            match &folder.difference {
-                None => writeln!(f, "{}: equal (seed {})", folder.name, folder.seed)?,
-                Some(difference) => writeln!(f, "{}: different\n{difference}", folder.name)?,
+            let verdict = if folder.difference.is_none() { "equal" } else { "different" };
+            write!(f, "{}: {verdict}", folder.name)?;
+            if let Some(seed) = folder.seed {
+                write!(f, " (seed {seed})")?;
+            }
+            writeln!(f)?;
+            if let Some(difference) = &folder.difference {
+                writeln!(f, "{difference}")?;
             }
         }
         let equal = self.folders.iter().filter(|folder| folder.difference.is_none()).count();
@@ -68,8 +74,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Replays folders and compares each with its recording. A folder without a recording stands for
-/// those below it.
+/// Replays folders and compares each with its recording, be it of a kubelet or of Docker's shim
+/// ([`golden_docker`]). A folder without a recording stands for those below it.
 ///
 /// # Errors
 /// If a folder cannot be read.
@@ -101,13 +107,14 @@ pub fn record(directory: &Path, to: &Path, seed: u64) -> Result<()> {
 fn folders(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for directory in directories {
-        if directory.join("pod.yaml").exists() {
+        if is_recording(directory) {
             found.push(directory.clone());
             continue;
         }
-        let mut below: Vec<PathBuf> = std::fs::read_dir(directory)?
+        let mut below: Vec<PathBuf> = std::fs::read_dir(directory)
+            .with_context(|| format!("{} is not a folder that can be read", directory.display()))?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.join("pod.yaml").exists())
+            .filter(|path| is_recording(path))
             .collect();
         below.sort();
         if below.is_empty() {
@@ -118,13 +125,28 @@ fn folders(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a folder holds a recording, of a kubelet or of Docker's shim.
+fn is_recording(directory: &Path) -> bool {
+    directory.join("pod.yaml").exists() || golden_docker::is_recording(directory)
+}
+
 fn check_folder(directory: &Path) -> Result<FolderReport> {
+    if golden_docker::is_recording(directory) {
+        let difference = golden_docker::check_docker(directory).err();
+        return Ok(FolderReport {
+            name: directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            difference: difference.map(|it| it.to_string()),
+            seed: None,
+        });
+    }
     let folder = Folder::read(directory)?;
     let mut closest: Option<(compare::Difference, u64)> = None;
     for seed in 0..SEEDS {
         let run = replay::replay(&folder, seed);
         match compare::first_difference(&folder.recorded, &run, folder.duration_millis()) {
-            None => return Ok(FolderReport { name: folder.name, difference: None, seed }),
+            None => {
+                return Ok(FolderReport { name: folder.name, difference: None, seed: Some(seed) });
+            }
             Some(difference) => {
                 // The one that agrees for longest tells most.
                 if closest.as_ref().is_none_or(|(best, _)| best.rank() < difference.rank()) {
@@ -133,6 +155,7 @@ fn check_folder(directory: &Path) -> Result<FolderReport> {
             }
         }
     }
-    let (difference, seed) = closest.map_or((None, 0), |(it, seed)| (Some(it.to_string()), seed));
+    let seed = closest.as_ref().map(|(_, seed)| *seed);
+    let difference = closest.map(|(difference, _)| difference.to_string());
     Ok(FolderReport { name: folder.name, difference, seed })
 }
