@@ -244,7 +244,9 @@ mod tests {
 
     #[test]
     fn canonical_forms() {
-        check("0 1 0.5 .5 100m 1000m 1500m 1000 1500 1000000 2k 3M", expect![[r#"
+        check(
+            "0 1 0.5 .5 100m 1000m 1500m 1000 1500 1000000 2k 3M",
+            expect![[r#"
             0: 0 0 0
             1: 1 1000 1
             0.5: 500m 500 1
@@ -256,8 +258,11 @@ mod tests {
             1500: 1500 1500000 1500
             1000000: 1M 1000000000 1000000
             2k: 2k 2000000 2000
-            3M: 3M 3000000000 3000000"#]]);
-        check("1Ki 1024Mi 1536Mi 1.5Gi 100Mi 0.5Mi 0.1Ki 512 1Ei 9999999999Gi", expect![[r#"
+            3M: 3M 3000000000 3000000"#]],
+        );
+        check(
+            "1Ki 1024Mi 1536Mi 1.5Gi 100Mi 0.5Mi 0.1Ki 512 1Ei 9999999999Gi",
+            expect![[r#"
             1Ki: 1Ki 1024000 1024
             1024Mi: 1Gi 1073741824000 1073741824
             1536Mi: 1536Mi 1610612736000 1610612736
@@ -267,15 +272,21 @@ mod tests {
             0.1Ki: 102400m 102400 103
             512: 512 512000 512
             1Ei: 1Ei 9223372036854775807 1152921504606846976
-            9999999999Gi: 9223372036854775807 9223372036854775807 9223372036854775807"#]]);
-        check("1e3 1E3 1.5e3 12e6 1e-3 5e0", expect![[r#"
+            9999999999Gi: 9223372036854775807 9223372036854775807 9223372036854775807"#]],
+        );
+        check(
+            "1e3 1E3 1.5e3 12e6 1e-3 5e0",
+            expect![[r#"
             1e3: 1e3 1000000 1000
             1E3: 1E3 1000000 1000
             1.5e3: 1500 1500000 1500
             12e6: 12e6 12000000000 12000000
             1e-3: 1e-3 1 1
-            5e0: 5e0 5000 5"#]]);
-        check("-1 +1 -0.5 1n 0.1n 1u 0.0000000001 00 007", expect![[r#"
+            5e0: 5e0 5000 5"#]],
+        );
+        check(
+            "-1 +1 -0.5 1n 0.1n 1u 0.0000000001 00 007",
+            expect![[r#"
             -1: -1 -1000 -1
             +1: 1 1000 1
             -0.5: -500m -500 -1
@@ -284,7 +295,8 @@ mod tests {
             1u: 1u 1 1
             0.0000000001: 1n 1 1
             00: 0 0 0
-            007: 7 7000 7"#]]);
+            007: 7 7000 7"#]],
+        );
         check(
             "1e2147483647 1e-2147483648 123456789012345678901234567890123456789012345 0.000000000000000000000000000000000000000001",
             expect![[r#"
@@ -297,7 +309,9 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity() {
-        check("lots 1Xi 1i 1.1.1 1e 1e+ 1e99999999999 1Gib . - m", expect![[r#"
+        check(
+            "lots 1Xi 1i 1.1.1 1e 1e+ 1e99999999999 1Gib . - m",
+            expect![[r#"
             lots: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
             1Xi: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
             1i: unable to parse quantity's suffix
@@ -308,7 +322,8 @@ mod tests {
             1Gib: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
             .: unable to parse numeric part of quantity
             -: unable to parse numeric part of quantity
-            m: unable to parse numeric part of quantity"#]]);
+            m: unable to parse numeric part of quantity"#]],
+        );
         assert_eq!(Quantity::parse(""), Err(FORMAT_WRONG));
         assert_eq!(Quantity::parse("1 Gi"), Err(FORMAT_WRONG));
     }

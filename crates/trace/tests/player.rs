@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 use trace::{
-    Call, Component, Effect, Event, EventId, FileContent, Level, Outcome, Payload, Player, Protocol,
-    Return, Subject, Time, Trace, What,
+    Call, Component, Effect, Event, EventId, FileContent, Level, Outcome, Payload, Player,
+    Protocol, Return, Subject, Time, Trace, What,
 };
 
 fn event(at: u64, parent: Option<u32>, what: What) -> Event {
