@@ -136,7 +136,8 @@ pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
   await page.locator('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('s');
   await accessibleInBothThemes(page, 'in the choice of scenarios');
-  await page.locator('[data-scenario="crash-loop"]').focus();
+  // A crash is no failed call; this scenario has one.
+  await page.locator('[data-scenario="cni-fails"]').focus();
   await page.keyboard.press('Enter');
   await page.locator('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('e');
