@@ -405,6 +405,10 @@ impl Inner {
                     self.wake(&uid, worker);
                 }
             }
+            if !gone.is_empty() {
+                // What is left of them has become superfluous, though nothing in the runtime changed.
+                self.request_garbage_collection();
+            }
             for uid in &gone {
                 if let Some(worker) = workers.remove(uid) {
                     let mut started = self.workers.started_static_pods.borrow_mut();

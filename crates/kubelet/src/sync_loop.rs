@@ -109,15 +109,23 @@ impl Inner {
     pub(crate) fn runtime_changed(self: &Rc<Self>) {
         self.schedule_relist();
         self.request_runtime_status();
-        if !self.sync_loop.gc.replace(true) {
-            let tick = self.next_tick(GC_PERIOD, Duration::ZERO);
-            let this = self.clone();
-            self.spawn(async move {
-                this.sim.sleep_until(tick).await;
-                this.sync_loop.gc.set(false);
-                this.garbage_collect().await;
-            });
+        self.request_garbage_collection();
+    }
+
+    /// Asks for the next garbage collection: something may have become superfluous since the last.
+    pub(crate) fn request_garbage_collection(self: &Rc<Self>) {
+        if self.sync_loop.gc.replace(true) {
+            return;
         }
+        let tick = self.next_tick(GC_PERIOD, Duration::ZERO);
+        let this = self.clone();
+        self.spawn(async move {
+            this.sim.sleep_until(tick).await;
+            this.sync_loop.gc.set(false);
+            if !this.garbage_collect().await {
+                this.request_garbage_collection();
+            }
+        });
     }
 
     fn request_runtime_status(self: &Rc<Self>) {
@@ -191,6 +199,10 @@ impl Inner {
         self.spawn(async move {
             let changes = this.cri.endpoint().changes.clone();
             let mut seen = changes.count();
+            if seen > 0 {
+                // What an earlier kubelet left is no change to this one.
+                this.request_garbage_collection();
+            }
             loop {
                 changes.more_than(seen).await;
                 seen = changes.count();

@@ -219,9 +219,12 @@ impl Inner {
     /// The API object of a deleted pod goes; whoever was waiting for the end hears of it.
     pub(crate) fn after_finish(self: &Rc<Self>, work: &Work) {
         let uid = &work.uid;
-        let deleted = work.pod.metadata.deletion_timestamp.is_some();
-        let from_api = self.api_server.get(uid).is_some_and(|it| !it.from_file);
-        if deleted && from_api {
+        // Not the object that was worked on: the pod may have been deleted during its last turn.
+        let removable = self
+            .api_server
+            .get(uid)
+            .is_some_and(|it| !it.from_file && it.pod.metadata.deletion_timestamp.is_some());
+        if removable {
             let ctx = self.ctx_of(work, None);
             ctx.effect(Effect::PodRemoved { pod: work.reference });
             self.api_server.remove(uid);

@@ -21,8 +21,9 @@ fn uid_of(labels: &BTreeMap<String, String>) -> &str {
 }
 
 impl Inner {
-    /// Removes dead containers, then sandboxes without containers, then logs.
-    pub(crate) async fn garbage_collect(&self) {
+    /// Removes dead containers, then sandboxes without containers, then logs. False if something
+    /// that was to be removed is still there, so that it is worth another try in a minute.
+    pub(crate) async fn garbage_collect(&self) -> bool {
         let ctx = self.sim.ctx();
         let hop = Hop::new(
             Component::Kubelet,
@@ -32,18 +33,18 @@ impl Inner {
         )
         .level(Level::Hops)
         .source(self.source("pkg/kubelet/kuberuntime/kuberuntime_gc.go GarbageCollect"));
-        // What fails is tried again in a minute.
-        let _ = ctx
+        let removed_all = ctx
             .call_answering(
                 hop,
-                |()| Payload::None,
+                |_| Payload::None,
                 async |ctx| {
-                    self.evict_containers(&ctx).await?;
-                    self.evict_sandboxes(&ctx).await
+                    let containers = self.evict_containers(&ctx).await?;
+                    Ok::<_, cri::Status>(self.evict_sandboxes(&ctx).await? && containers)
                 },
             )
             .await;
         self.evict_pod_logs_directories();
+        removed_all.unwrap_or(false)
     }
 
     fn gc_ctx(&self, ctx: &Ctx, uid: &str) -> Ctx {
@@ -53,7 +54,8 @@ impl Inner {
         }
     }
 
-    async fn evict_containers(&self, ctx: &Ctx) -> Result<(), cri::Status> {
+    async fn evict_containers(&self, ctx: &Ctx) -> Result<bool, cri::Status> {
+        let mut removed_all = true;
         let all = self.cri.call(ctx, ListContainersRequest { filter: None }).await?.containers;
         let mut units: BTreeMap<(String, String), Vec<Container>> = BTreeMap::new();
         for container in all {
@@ -72,13 +74,14 @@ impl Inner {
             let ctx = self.gc_ctx(ctx, &uid);
             // The oldest first.
             for container in unit.iter().skip(keep).rev() {
-                let _ = self.remove_container(&ctx, &container.id, false).await;
+                removed_all &= self.remove_container(&ctx, &container.id, false).await.is_ok();
             }
         }
-        Ok(())
+        Ok(removed_all)
     }
 
-    async fn evict_sandboxes(&self, ctx: &Ctx) -> Result<(), cri::Status> {
+    async fn evict_sandboxes(&self, ctx: &Ctx) -> Result<bool, cri::Status> {
+        let mut removed_all = true;
         let containers =
             self.cri.call(ctx, ListContainersRequest { filter: None }).await?.containers;
         let sandboxes = self.cri.call(ctx, ListPodSandboxRequest { filter: None }).await?.items;
@@ -95,19 +98,19 @@ impl Inner {
                 let active = sandbox.state() == PodSandboxState::SandboxReady
                     || used.contains(sandbox.id.as_str());
                 if !active {
-                    self.remove_sandbox(&ctx, &sandbox.id).await;
+                    removed_all &= self.remove_sandbox(&ctx, &sandbox.id).await.is_ok();
                 }
             }
         }
-        Ok(())
+        Ok(removed_all)
     }
 
-    async fn remove_sandbox(&self, ctx: &Ctx, id: &str) {
+    async fn remove_sandbox(&self, ctx: &Ctx, id: &str) -> Result<(), cri::Status> {
         let request = StopPodSandboxRequest { pod_sandbox_id: id.to_owned() };
-        if self.cri.call(ctx, request).await.is_ok() {
-            let request = RemovePodSandboxRequest { pod_sandbox_id: id.to_owned() };
-            let _ = self.cri.call(ctx, request).await;
-        }
+        self.cri.call(ctx, request).await?;
+        let request = RemovePodSandboxRequest { pod_sandbox_id: id.to_owned() };
+        self.cri.call(ctx, request).await?;
+        Ok(())
     }
 
     fn evict_pod_logs_directories(&self) {

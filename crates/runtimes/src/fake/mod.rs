@@ -132,6 +132,11 @@ impl FakeRuntime {
         self.0.frozen.set(true);
     }
 
+    /// Makes something happen now that a script would make happen later.
+    pub fn happen(&self, event: &RuntimeEvent) {
+        self.0.happen(event);
+    }
+
     /// Answers again.
     pub fn thaw(&self) {
         self.0.frozen.set(false);
