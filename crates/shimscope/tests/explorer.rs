@@ -385,7 +385,7 @@ fn run(shape: &Shape, path: &[(Time, Move)]) -> Run {
         }
         kubelet.delete_pod(UID, None);
     }
-    at = at + CLEAN_UP;
+    at += CLEAN_UP;
     sim.run_until(at);
     if !kubelet.pods().is_empty() {
         missed.push(format!("{at}: the deleted pod is still known"));
@@ -642,7 +642,7 @@ fn every_invariant_can_fail() {
         state: exited,
         exit: 0,
     };
-    check(&[&[elsewhere.clone()], &started[3..]].concat(), &[]);
+    check(&[std::slice::from_ref(&elsewhere), &started[3..]].concat(), &[]);
     let removed = Seen::ContainerRemoved { id: "0".into() };
     let without = [&[elsewhere, removed], &started[3..]].concat();
     check(&without, &["job runs before side is done"]);
