@@ -149,13 +149,14 @@ impl Builder {
             nodes = nodes.saturating_sub(self.nodes);
             attempts -= 1;
             let may_try = bytes > 0 && nodes > 0 && attempts > 0;
-            let indented = if may_try { self.indent(&text, &scan) } else { None };
-            let Some(indented) = indented else {
+            let mended =
+                may_try.then(|| self.indent(&text, &scan).or_else(|| apostrophes(&text, &scan)));
+            let Some(mended) = mended.flatten() else {
                 let at = within_text(original, self.position(*scan.marker()));
                 let message = format!("not valid YAML: {}", plain(scan.info()));
                 return Err(error(Span { start: at, end: at }, &message));
             };
-            text = Cow::Owned(indented);
+            text = Cow::Owned(mended);
             *self =
                 Builder { shifts: std::mem::take(&mut self.shifts), ..Builder::new(self.limits) };
         }
@@ -487,6 +488,31 @@ fn within_text(text: &str, at: Position) -> Position {
         .nth((at.line as usize).saturating_sub(1))
         .is_none_or(|line| line.trim().is_empty());
     if line_is_blank { last } else { at }
+}
+
+/// The text with `'` for `\'` in the string in double quotes that the parser stopped at. YAML does not
+/// know that escape; the parser of Kubernetes does. Nothing if something else is wrong.
+fn apostrophes(text: &str, scan: &ScanError) -> Option<String> {
+    if !scan.info().ends_with("unknown escape character") {
+        return None;
+    }
+    let (start, _) = text.char_indices().nth(scan.marker().index())?;
+    let (before, rest) = text.split_at(start);
+    let (string, after) = rest.split_at(flow_length(rest));
+    let mut mended = before.to_owned();
+    let mut chars = string.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('\'')) => {}
+            ('\\', _) => {
+                mended.push(c);
+                mended.extend(chars.next());
+            }
+            _ => mended.push(c),
+        }
+    }
+    mended.push_str(after);
+    (mended.len() < text.len()).then_some(mended)
 }
 
 /// How long the `[…]`, `{…}` or quoted string is with which a text begins; all of the text if it has no end.

@@ -221,6 +221,23 @@ fn what_is_no_yaml_says_where_and_why() {
     );
 }
 
+/// An escape that YAML does not have and the parser of Kubernetes has.
+#[test]
+fn apostrophes_may_be_escaped_in_double_quotes() {
+    check(
+        r#"a: ["it\'s \\ \"here\"", "\'", 'b']"#,
+        expect![[r#"
+            {"a":["it's \\ \"here\"","'","b"]}
+        "#]],
+    );
+    check(
+        r#"a: "\'\q""#,
+        expect![[r#"
+            1:4 error not valid YAML: while parsing a quoted scalar, found unknown escape character
+        "#]],
+    );
+}
+
 /// As the parser of Kubernetes has it: indentation does not count within brackets and quotes.
 #[test]
 fn brackets_and_quotes_need_no_indentation() {
