@@ -127,6 +127,20 @@ export async function openPage(page, address) {
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
 }
 
+/**
+ * Runs a check again and again until it holds; after five seconds it fails as the check fails. For
+ * everything that follows an input: the page draws it soon, not at once.
+ */
+export async function eventually(check) {
+  for (const deadline = Date.now() + 5_000; ; await new Promise((done) => setTimeout(done, 10))) {
+    try {
+      return await check();
+    } catch (failure) {
+      if (Date.now() > deadline) throw failure;
+    }
+  }
+}
+
 /** Everything that must not happen unnoticed: errors and warnings on the console, exceptions, failed requests. */
 function collectComplaints(page) {
   const complaints = [];

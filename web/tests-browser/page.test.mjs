@@ -2,7 +2,7 @@
 // mouse and by keyboard alone. In every state that a test reaches, axe finds nothing, in both themes.
 
 import assert from 'node:assert/strict';
-import { expectAccessible, openPage, pageTest } from './harness.mjs';
+import { eventually, expectAccessible, openPage, pageTest } from './harness.mjs';
 
 const WEB = '/#scenario=single-container&stack=dockershim&step=0&detail=2&lang=en';
 const PHONE = { width: 390, height: 844 };
@@ -25,6 +25,16 @@ async function position(page) {
     max: Number(await slider.getAttribute('aria-valuemax')),
   };
 }
+
+/** Waits until so many steps are behind. */
+const reached = (page, step) => eventually(async () => assert.equal((await position(page)).now, step));
+
+/** Waits until an element's text matches. */
+const shows = (locator, pattern) => eventually(async () => assert.match(await locator.innerText(), pattern));
+
+/** Waits until an element has an attribute's value. */
+const carries = (locator, name, value) =>
+  eventually(async () => assert.equal(await locator.getAttribute(name), value));
 
 const caption = (page) => page.locator('.caption__text').innerText();
 const command = (page, name) => page.locator(`[data-command="${name}"]`).first();
@@ -56,11 +66,11 @@ pageTest('a pasted manifest runs to the end and back to the start', { path: WEB 
   const { max } = await position(page);
   assert.ok(max > 10, `${max} steps`);
   for (let step = 1; step <= max; step++) await page.keyboard.press('ArrowRight');
-  assert.equal((await position(page)).now, max);
-  assert.match(await page.locator('.pod').innerText(), /pasted[\s\S]*Running[\s\S]*main[\s\S]*running/);
+  await reached(page, max);
+  await shows(page.locator('.pod'), /pasted[\s\S]*Running[\s\S]*main[\s\S]*running/);
   await accessibleInBothThemes(page, 'at the end');
   for (let step = 1; step <= max; step++) await page.keyboard.press('ArrowLeft');
-  assert.equal((await position(page)).now, 0);
+  await reached(page, 0);
   assert.equal(await caption(page), 'Nothing has happened yet');
   assert.match(await page.locator('.pod').innerText(), /does not know a pod/);
   await accessibleInBothThemes(page, 'back at the start');
@@ -70,10 +80,12 @@ pageTest('stepping forwards and back shows the same again', { path: WEB }, async
   const seen = [];
   for (let step = 0; step < 12; step++) {
     await page.keyboard.press('ArrowRight');
+    await reached(page, step + 1);
     seen.push(await caption(page));
   }
   for (let step = 10; step >= 0; step--) {
     await page.keyboard.press('ArrowLeft');
+    await reached(page, step + 1);
     assert.equal(await caption(page), seen[step]);
   }
 });
@@ -82,8 +94,8 @@ pageTest('another stack, at the moment at which the same has been achieved', { p
   await page.keyboard.press('End');
   await page.locator('input[name="stack"][value="containerd"]').check();
   await page.locator('[data-stack="containerd"]').waitFor();
-  assert.match(await page.locator('.pod').innerText(), /Running/);
-  assert.match(await page.locator('.stage').innerText(), /CRI plugin/);
+  await shows(page.locator('.pod'), /Running/);
+  await shows(page.locator('.stage'), /CRI plugin/);
   await accessibleInBothThemes(page, 'on containerd');
 });
 
@@ -103,11 +115,11 @@ pageTest('side by side, with counters', { path: WEB }, async ({ page }) => {
 pageTest('in Chinese', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('ArrowRight');
   await command(page, 'Language').click();
-  assert.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans');
+  await carries(page.locator('html'), 'lang', 'zh-Hans');
   assert.match(await caption(page), /[\u4e00-\u9fff]/);
   await accessibleInBothThemes(page, 'in Chinese');
   await page.keyboard.press('l');
-  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+  await carries(page.locator('html'), 'lang', 'en');
 });
 
 pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
@@ -115,14 +127,14 @@ pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'caption', 'the first link skips to the caption');
   await page.keyboard.press(']');
-  assert.ok(await page.locator('input[name="detail"][value="3"]').isChecked());
+  await page.locator('input[name="detail"][value="3"]:checked').waitFor();
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Shift+ArrowUp');
-  assert.ok((await position(page)).now > 0);
+  await eventually(async () => assert.ok((await position(page)).now > 0));
   await page.keyboard.press('End');
   await page.keyboard.press('Home');
-  assert.equal((await position(page)).now, 0);
+  await reached(page, 0);
   await page.keyboard.press('+');
   await page.keyboard.press('+');
   await page.keyboard.press('+');
@@ -130,7 +142,7 @@ pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
   await page.waitForFunction(() => Number(document.querySelector('[role=slider]').ariaValueNow) >= 3);
   await page.keyboard.press(' ');
   await page.keyboard.press('?');
-  assert.ok(await page.locator('dialog').isVisible());
+  await page.locator('dialog').waitFor();
   await accessibleInBothThemes(page, 'in the help');
   await page.keyboard.press('Escape');
   await page.locator('dialog').waitFor({ state: 'detached' });
@@ -141,7 +153,7 @@ pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('Enter');
   await page.locator('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('e');
-  assert.match(await page.locator('.caption').innerText(), /error/);
+  await shows(page.locator('.caption'), /error/);
   await accessibleInBothThemes(page, 'at an error');
   // Every control can be reached and shows that it was.
   const invisible = await page.evaluate(() =>
@@ -160,12 +172,13 @@ pageTest('every panel of the inspector', { path: WEB.replace('detail=2', 'detail
   await page.keyboard.press('End');
   for (const tab of ['pod', 'node', 'source', 'why', 'steps', 'call']) {
     await page.locator(`#tab-${tab}`).click();
+    await carries(page.locator(`#tab-${tab}`), 'aria-selected', 'true');
     assert.ok((await page.locator('#panel').innerText()).trim(), `${tab} shows something`);
     await accessibleInBothThemes(page, `with the panel ${tab}`);
   }
   await page.locator('#tab-call').focus();
   await page.keyboard.press('ArrowRight');
-  assert.equal(await page.locator('#tab-pod').getAttribute('aria-selected'), 'true');
+  await carries(page.locator('#tab-pod'), 'aria-selected', 'true');
 });
 
 pageTest('a call is shown as JSON and as bytes', { path: WEB }, async ({ page }) => {
@@ -173,7 +186,7 @@ pageTest('a call is shown as JSON and as bytes', { path: WEB }, async ({ page })
     Number((await page.locator('#panel summary .details__note').first().textContent({ timeout: 50 }).catch(() => '0')).trim()) > 0;
   for (let step = 0; step < 60 && !(await carriesBytes()); step++) await page.keyboard.press('ArrowRight');
   await page.locator('#panel summary').first().click();
-  assert.ok((await page.locator('.bytes tbody tr').count()) > 0, 'bytes are annotated');
+  await page.locator('.bytes tbody tr').first().waitFor();
   await accessibleInBothThemes(page, 'with annotated bytes');
 });
 
@@ -184,7 +197,7 @@ pageTest('the timeline is scrubbed by pointer', { path: WEB }, async ({ page }) 
   const early = (await position(page)).now;
   await page.mouse.move(box.x + box.width * 0.8, box.y + 10, { steps: 5 });
   await page.mouse.up();
-  assert.ok((await position(page)).now > early);
+  await eventually(async () => assert.ok((await position(page)).now > early));
   await page.mouse.move(box.x + 1, box.y + 10);
   assert.ok((await position(page)).now > early, 'nothing moves without the button');
 });
@@ -202,6 +215,7 @@ const BAD = [
 
 pageTest('bad manifests are marked, and what runs stays', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('ArrowRight');
+  await reached(page, 1);
   const before = await caption(page);
   for (const [what, text] of BAD) {
     await runManifest(page, text);
@@ -222,7 +236,7 @@ pageTest('fields without effect are listed, and the rest runs', { path: WEB }, a
   await accessibleInBothThemes(page, 'with fields that have no effect');
   await command(page, 'Close').click();
   await page.keyboard.press('End');
-  assert.match(await page.locator('.pod').innerText(), /pasted/);
+  await shows(page.locator('.pod'), /pasted/);
 });
 
 pageTest('a link brings back its moment; what it gets wrong is said', {
@@ -244,7 +258,7 @@ pageTest('the theme is switched and kept', { path: WEB, colorScheme: 'light' }, 
   const light = await paper();
   await page.keyboard.press('t');
   await page.keyboard.press('t');
-  assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+  await carries(page.locator('html'), 'data-theme', 'dark');
   assert.notEqual(await paper(), light);
   await openPage(page, `${origin}/?`);
   assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
