@@ -1,10 +1,10 @@
-// Measures the engine under node: bench.cjs ENGINE STACK PODS…
+// Measures a function of the engine under node: bench.cjs ENGINE FUNCTION STACK PODS…
 // Prints a JSON object from the number of pods to CPU seconds.
 "use strict";
 
 const path = require("node:path");
 
-const [engineFile, stack, ...counts] = process.argv.slice(2);
+const [engineFile, measured, stack, ...counts] = process.argv.slice(2);
 const engine = require(path.resolve(engineFile));
 
 /** CPU seconds of this process so far. */
@@ -19,7 +19,7 @@ engine.run_pods(50, stack);
 const seconds = {};
 for (const count of counts.map(Number)) {
   const before = cpuSeconds();
-  const running = engine.run_pods(count, stack);
+  const running = engine[measured](count, stack);
   seconds[count] = cpuSeconds() - before;
   if (running !== count) {
     throw new Error(`only ${running} of ${count} pods run`);

@@ -19,6 +19,7 @@ const HELP: &str = "
 const STACK: &str = "containerd";
 const PODS: [u32; 4] = [1, 100, 1_000, 10_000];
 const HEAP_PODS: u32 = 1_000;
+const HOUR_PODS: u32 = 500;
 const SEEK_EVENTS: u32 = 100_000;
 /// Each figure is the best of so many runs: what disturbs a run only ever makes it slower.
 const RUNS: usize = 3;
@@ -34,7 +35,9 @@ pub(crate) fn run(mut args: Arguments) -> Result<()> {
     let tools = Tools::ready(Need::ALL)?;
     let native = Native::build()?;
     let mut report = String::new();
-    pods(&mut report, &tools, &native)?;
+    let wasm = Wasm { tools: &tools, engine: engine::build(&tools, For::Node)? };
+    pods(&mut report, &wasm, &native)?;
+    hour(&mut report, &wasm, &native)?;
     memory(&mut report, &native)?;
     scenarios(&mut report, &native)?;
     seeking(&mut report, &tools)?;
@@ -71,19 +74,32 @@ impl Native {
     }
 }
 
-fn pods(report: &mut String, tools: &Tools, native: &Native) -> Result<()> {
-    let engine = engine::build(tools, For::Node)?;
-    let script = shell::workspace_root().join("xtask/js/bench.cjs");
-    let counts = PODS.map(|count| count.to_string());
-    let mut wasm = vec![f64::INFINITY; PODS.len()];
-    for _ in 0..RUNS {
-        let text = shell::output(
-            tools.command("node").arg(&script).arg(&engine).arg(STACK).args(&counts),
-        )?;
-        for (best, count) in wasm.iter_mut().zip(&counts) {
-            *best = best.min(figure(&text, count)?);
+/// The engine under node.
+struct Wasm<'a> {
+    tools: &'a Tools,
+    engine: std::path::PathBuf,
+}
+
+impl Wasm<'_> {
+    /// The smallest figures of [`RUNS`] runs of one of its functions, for each number of pods.
+    fn best(&self, function: &str, stack: &str, counts: &[String]) -> Result<Vec<f64>> {
+        let script = shell::workspace_root().join("xtask/js/bench.cjs");
+        let mut best = vec![f64::INFINITY; counts.len()];
+        for _ in 0..RUNS {
+            let mut node = self.tools.command("node");
+            node.arg(&script).arg(&self.engine).args([function, stack]).args(counts);
+            let text = shell::output(&mut node)?;
+            for (best, count) in best.iter_mut().zip(counts) {
+                *best = best.min(figure(&text, count)?);
+            }
         }
+        Ok(best)
     }
+}
+
+fn pods(report: &mut String, wasm: &Wasm<'_>, native: &Native) -> Result<()> {
+    let counts = PODS.map(|count| count.to_string());
+    let wasm = wasm.best("run_pods", STACK, &counts)?;
     writeln!(report, "## Pods brought to Running on one node ({STACK}, everything recorded)\n")?;
     writeln!(
         report,
@@ -109,6 +125,20 @@ fn pods(report: &mut String, tools: &Tools, native: &Native) -> Result<()> {
     Ok(())
 }
 
+fn hour(report: &mut String, wasm: &Wasm<'_>, native: &Native) -> Result<()> {
+    let pods = HOUR_PODS.to_string();
+    writeln!(report, "## An hour on a node of {pods} pods (everything recorded)\n")?;
+    writeln!(report, "| stack | native, CPU seconds | wasm under node, CPU seconds |")?;
+    writeln!(report, "| --- | ---: | ---: |")?;
+    for stack in ["containerd", "dockershim"] {
+        let seconds = native.best(&["hold", stack, &pods])?;
+        let wasm = wasm.best("hold_pods", stack, std::slice::from_ref(&pods))?;
+        writeln!(report, "| {stack} | {seconds:.2} | {:.2} |", wasm[0])?;
+    }
+    writeln!(report)?;
+    Ok(())
+}
+
 fn memory(report: &mut String, native: &Native) -> Result<()> {
     writeln!(report, "## Heap per running pod, besides the trace ({HEAP_PODS} pods)\n")?;
     writeln!(report, "| stack | bytes |\n| --- | ---: |")?;
@@ -127,6 +157,8 @@ fn scenarios(report: &mut String, native: &Native) -> Result<()> {
         let seconds = native.best(&["scenario", name])?;
         writeln!(report, "| {name} | {:.1} |", seconds * 1e3)?;
     }
+    let seconds = native.best(&["crash-loop"])?;
+    writeln!(report, "| crash-loop, 15 minutes of it | {:.1} |", seconds * 1e3)?;
     writeln!(report)?;
     Ok(())
 }

@@ -4,7 +4,9 @@
 //! ```text
 //! bench pods STACK N    CPU seconds to bring N pods to Running, recording on
 //! bench heap STACK N    bytes of live heap per running pod, recording off
+//! bench hold STACK N    CPU seconds for an hour in the life of N pods, recording on
 //! bench scenario NAME   CPU seconds to simulate a built-in scenario
+//! bench crash-loop      CPU seconds to simulate a crash loop of 15 minutes
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a command-line program talks on standard output")]
@@ -14,6 +16,11 @@ use scenario::{Simulation, Stack, simulate, start_many_pods};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::process::ExitCode;
+use std::time::Duration;
+use trace::Time;
+
+const HOUR: Time = Time::from_millis(3_600_000);
+const CRASH_LOOP: Duration = Duration::from_secs(15 * 60);
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -24,8 +31,13 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["pods", stack, pods] => on(stack, pods, time_pods),
         ["heap", stack, pods] => on(stack, pods, heap_per_pod),
-        ["scenario", name] => time_scenario(name),
-        _ => Err("usage: bench pods STACK N | heap STACK N | scenario NAME".to_owned()),
+        ["hold", stack, pods] => on(stack, pods, time_hour),
+        ["scenario", name] => time_scenario(name, None),
+        ["crash-loop"] => time_scenario("crash-loop", Some(CRASH_LOOP)),
+        _ => Err(
+            "usage: bench pods STACK N | heap STACK N | hold STACK N | scenario NAME | crash-loop"
+                .to_owned(),
+        ),
     };
     match result {
         Ok(figure) => {
@@ -78,9 +90,24 @@ fn heap_per_pod(stack: Stack, pods: u32) -> Result<f64, String> {
     Ok(live / f64::from(pods))
 }
 
-fn time_scenario(name: &str) -> Result<f64, String> {
+fn time_hour(stack: Stack, pods: u32) -> Result<f64, String> {
+    let start = ProcessTime::now();
+    let mut simulation = started(stack, pods)?;
+    simulation.run_until(HOUR);
+    let running = simulation.running_pods();
+    if running < pods as usize {
+        return Err(format!("only {running} of {pods} pods run after an hour"));
+    }
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// A built-in scenario for as long as it says, or as long as is asked for.
+fn time_scenario(name: &str, length: Option<Duration>) -> Result<f64, String> {
     let builtin = scenario::find(name).ok_or_else(|| format!("there is no scenario {name:?}"))?;
-    let scenario = builtin.scenario();
+    let mut scenario = builtin.scenario();
+    if let Some(length) = length {
+        scenario.until = Some(scenario::ScenarioDuration(length));
+    }
     let stack = scenario.stacks.first().copied().unwrap_or(Stack::Containerd);
     let start = ProcessTime::now();
     simulate(&scenario, stack).map_err(|_| "the scenario's manifest is wrong".to_owned())?;

@@ -2,7 +2,7 @@
 
 use scenario::{Scenario, Simulation, Stack};
 use std::rc::Rc;
-use trace::{Player, Trace};
+use trace::{Player, Time, Trace};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -42,6 +42,18 @@ pub fn scenarios() -> Result<String, JsError> {
 pub fn run_pods(pods: u32, stack: &str) -> Result<u32, JsError> {
     let mut simulation = start_pods(pods, stack_of(stack)?)?;
     simulation.run_until_running(pods as usize);
+    Ok(simulation.running_pods() as u32)
+}
+
+/// Lets so many pods live on one node for an hour and says how many of them run then; for
+/// benchmarks.
+///
+/// # Errors
+/// An unknown stack.
+#[wasm_bindgen]
+pub fn hold_pods(pods: u32, stack: &str) -> Result<u32, JsError> {
+    let mut simulation = start_pods(pods, stack_of(stack)?)?;
+    simulation.run_until(Time::from_millis(3_600_000));
     Ok(simulation.running_pods() as u32)
 }
 
