@@ -3,7 +3,8 @@
 use scenario::{Stack, builtin, simulate};
 use std::collections::BTreeSet;
 use trace::Trace;
-use web::text::{CAPTIONS, Lang, caption, key_of};
+use trace::pattern::key_of;
+use web::text::{CAPTIONS, Lang, caption};
 
 fn traces() -> Vec<Trace> {
     let mut traces = Vec::new();

@@ -40,4 +40,5 @@ pub use player::Player;
 pub mod causality;
 pub mod listing;
 pub mod milestone;
+pub mod pattern;
 pub mod tally;

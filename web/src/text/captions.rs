@@ -1,12 +1,7 @@
 //! What a step is, and why it happens, in plain words.
 //!
 //! A caption is attached to steps by a pattern over the step's key, never by its number, so that it
-//! survives a change of the simulator. Keys begin with what kind of step it is:
-//!
-//! ```text
-//! > op @callee      a call            ~what    an effect
-//! < op @callee      its return        ! op @callee   its return with an error
-//! ```
+//! survives a change of the simulator: see [`trace::pattern`].
 //!
 //! `*` stands for anything. The first caption that fits is taken. A test fails where one fits no
 //! step of the built-in scenarios.
@@ -14,8 +9,7 @@
 use super::{Lang, fill};
 use trace::listing::{describe_plan, short};
 use trace::{
-    Call, ContainerState, Effect, Event, EventId, FileContent, Outcome, PodRef, Subject, Trace,
-    What,
+    Call, Effect, Event, EventId, FileContent, Outcome, PodRef, Subject, Trace, What, pattern,
 };
 
 /// A text and the steps that it is for.
@@ -469,103 +463,19 @@ const SYNC_STEPS_9: &[(&str, &str)] = &[
     ("Start regular containers", "启动普通容器"),
 ];
 
-/// The key of a step, which patterns are compared with.
-#[must_use]
-pub fn key_of(trace: &Trace, event: &Event) -> String {
-    match &event.what {
-        What::Call(call) => format!("> {} @{}", call.op, call.to.key()),
-        What::Return(answer) => {
-            let mark = if answer.outcome.is_ok() { '<' } else { '!' };
-            match trace.event(answer.call).as_call() {
-                Some(call) => format!("{mark} {} @{}", call.op, call.to.key()),
-                None => mark.to_string(),
-            }
-        }
-        What::Effect(effect) => format!("~{}", effect_key(effect)),
-    }
-}
-
-fn effect_key(effect: &Effect) -> String {
-    let plain = match effect {
-        Effect::PodAdded(_) => "pod-added",
-        Effect::PodUpdated { .. } => "pod-updated",
-        Effect::PodRemoved { .. } => "pod-removed",
-        Effect::PodStatus { status, .. } => return format!("status {}", status.phase.as_str()),
-        Effect::KubeEvent(event) => return format!("event {}", event.reason),
-        Effect::Plan { plan, .. } if plan.is_empty() => "plan-empty",
-        Effect::Plan { .. } => "plan",
-        Effect::SyncStep { step, .. } => return format!("step {step}"),
-        Effect::Sandbox(sandbox) if sandbox.ready => "sandbox-ready",
-        Effect::Sandbox(_) => "sandbox-notready",
-        Effect::SandboxRemoved { .. } => "sandbox-removed",
-        Effect::Container(container) => match container.state {
-            ContainerState::Created => "container created",
-            ContainerState::Running => "container running",
-            ContainerState::Exited => "container exited",
-            ContainerState::Unknown => "container unknown",
-        },
-        Effect::ContainerRemoved { .. } => "container-removed",
-        Effect::ImageAdded(_) => "image-added",
-        Effect::ImageRemoved { .. } => "image-removed",
-        Effect::Process(process) => {
-            return format!("process {}", process.argv.first().map_or("", |word| word));
-        }
-        Effect::ProcessExited { .. } => "exit",
-        Effect::Namespace(namespace) => return format!("namespace {}", namespace.kind.as_str()),
-        Effect::NamespaceRemoved { .. } => "namespace-removed",
-        Effect::AddressAdded { .. } => "address-added",
-        Effect::AddressRemoved { .. } => "address-removed",
-        Effect::FileWritten { path, content } => {
-            let kind = match content {
-                FileContent::Text(_) => "file",
-                FileContent::Symlink(_) => "symlink",
-                FileContent::Directory => "directory",
-            };
-            return format!("{kind} {path}");
-        }
-        Effect::FileRemoved { path } => return format!("file-removed {path}"),
-        Effect::CgroupCreated { .. } => "cgroup",
-        Effect::CgroupRemoved { .. } => "cgroup-removed",
-        Effect::Mounted(_) => "mount",
-        Effect::Unmounted { .. } => "unmount",
-    };
-    plain.to_owned()
-}
-
 impl Caption {
     /// Whether it is for a step of this key.
     #[must_use]
     pub fn fits(&self, key: &str) -> bool {
-        matches(self.pattern, key)
+        pattern::fits(self.pattern, key)
     }
-}
-
-/// Whether a pattern with `*` fits all of a text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 /// What a step is, in plain words.
 #[must_use]
 pub fn caption(trace: &Trace, id: EventId, lang: Lang) -> String {
     let event = trace.event(id);
-    let key = key_of(trace, event);
+    let key = pattern::key_of(trace, event);
     let template = CAPTIONS
         .iter()
         .find(|caption| caption.fits(&key))
@@ -800,16 +710,6 @@ pub fn duration_text(duration: std::time::Duration) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
-
-    #[test]
-    fn patterns_fit_as_a_shell_would_read_them() {
-        assert!(matches("> GET /images/*/json @dockerd", "> GET /images/a/b/json @dockerd"));
-        assert!(!matches("> GET /images/*/json @dockerd", "> GET /images/json @dockerd"));
-        assert!(matches("~plan", "~plan"));
-        assert!(!matches("~plan", "~plan-empty"));
-        assert!(matches("> *", "> anything"));
-        assert!(matches("> *create* @runc", "> runc create @runc"));
-    }
 
     #[test]
     fn long_ids_are_cut() {

@@ -5,7 +5,7 @@
 mod captions;
 mod messages;
 
-pub use captions::{CAPTIONS, Caption, caption, duration_text, glue, key_of, shorten, sync_steps};
+pub use captions::{CAPTIONS, Caption, caption, duration_text, glue, shorten, sync_steps};
 pub use messages::M;
 
 /// A language of the page.
