@@ -21,3 +21,5 @@ pub mod containerd;
 pub mod docker;
 pub mod fake;
 pub mod oci;
+
+mod server;

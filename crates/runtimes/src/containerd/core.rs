@@ -3,9 +3,9 @@
 //! A [`Client`] stands for the Go client library: what one of its functions asks of several
 //! services is several calls here.
 
-use super::images::ImageStore;
 use crate::json::Json;
 use crate::oci::{NewTask, Shim, ShimWords, Spec, TaskEvent, TaskEvents};
+use crate::server::images::ImageStore;
 use node::{Node, ProcessSpec, Program, Registry};
 use sim::{Ctx, Hop, SimError};
 use std::cell::{Cell, RefCell};

@@ -6,11 +6,11 @@ use super::sandbox_run::{cgroups_path, hostname_file, hosts, resolv_conf, shm};
 use super::store::{Container, ContainerState, Kept, Sandbox, pod_label};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::containerd::core::{ContainerSpec, Rootfs};
-use crate::containerd::images::Image;
 use crate::oci::{Bind, NamespaceRequest, Spec};
+use crate::server::config::{kept_status, process_args, security_context, target};
+use crate::server::images::Image;
 use cri::{
-    ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, CreateContainerRequest,
-    CreateContainerResponse, LinuxContainerSecurityContext, LinuxContainerUser, NamespaceMode,
+    ContainerConfig, CreateContainerRequest, CreateContainerResponse, NamespaceMode,
     NamespaceOption, PodSandboxConfig, Status,
 };
 use sim::{Ctx, Signal};
@@ -251,35 +251,6 @@ pub(super) fn labels_for(
     given.chain([("io.cri-containerd.kind".into(), kind.into())]).collect()
 }
 
-fn security_context(config: &ContainerConfig) -> Option<&LinuxContainerSecurityContext> {
-    config.linux.as_ref()?.security_context.as_ref()
-}
-
-/// The container whose PID namespace an ephemeral container asks for.
-fn target(config: &ContainerConfig) -> Option<Rc<str>> {
-    let options = security_context(config)?.namespace_options.as_ref()?;
-    (options.pid() == NamespaceMode::Target).then(|| options.target_id.as_str().into())
-}
-
-/// What runs: the request's command and arguments, or else what the image says.
-///
-/// Models: `internal/cri/opts/spec_opts.go` `WithProcessArgs`. An image here has no entry point
-/// apart from its command, so arguments alone take the command's place.
-fn process_args(config: &ContainerConfig, image: &Image) -> Vec<Rc<str>> {
-    let given: Vec<Rc<str>> =
-        config.command.iter().chain(&config.args).map(|word| word.as_str().into()).collect();
-    if !given.is_empty() {
-        return given;
-    }
-    if !image.spec.command.is_empty() {
-        return image.spec.command.clone();
-    }
-    // Of an image that nobody has described, only the name is known.
-    let reference = image.references.borrow().first().cloned().unwrap_or_default();
-    let repository = node::image::split_tag(&reference).0;
-    vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
-}
-
 /// The request's mounts, and the sandbox's files where the request has nothing in their place.
 ///
 /// Models: `internal/cri/server/container_create.go` `linuxContainerMounts`.
@@ -305,38 +276,6 @@ fn container_mounts(sandbox: &Sandbox, config: &ContainerConfig) -> Vec<Bind> {
         readonly: mount.readonly,
     });
     of_sandbox.chain(of_request).collect()
-}
-
-/// What the status of the container will repeat from the request.
-fn kept_status(config: &ContainerConfig, created_at: i64) -> ContainerStatus {
-    let linux = config.linux.as_ref();
-    let context = security_context(config);
-    let uid = context.and_then(|context| context.run_as_user).map_or(0, |user| user.value);
-    let gid = context.and_then(|context| context.run_as_group).map_or(0, |group| group.value);
-    let mut groups = vec![gid];
-    groups.extend(
-        context.into_iter().flat_map(|context| context.supplemental_groups.iter().copied()),
-    );
-    let stop_signal = match config.stop_signal() {
-        cri::Signal::RuntimeDefault => cri::Signal::Sigterm,
-        signal => signal,
-    };
-    ContainerStatus {
-        metadata: config.metadata.clone(),
-        created_at,
-        image: config.image.clone(),
-        labels: config.labels.clone(),
-        annotations: config.annotations.clone(),
-        mounts: config.mounts.clone(),
-        resources: linux
-            .and_then(|linux| linux.resources.clone())
-            .map(|resources| ContainerResources { linux: Some(resources), windows: None }),
-        user: Some(ContainerUser {
-            linux: Some(LinuxContainerUser { uid, gid, supplemental_groups: groups }),
-        }),
-        stop_signal: stop_signal.into(),
-        ..ContainerStatus::default()
-    }
 }
 
 fn container_dir(root: &str, id: &str) -> String {

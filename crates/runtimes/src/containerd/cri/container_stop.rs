@@ -5,12 +5,13 @@
 
 use super::store::Container;
 use super::{CriPlugin, Inner, failed, prefixed};
+use crate::server::config::signal_number;
 use cri::{
     Code, ContainerState, RemoveContainerResponse, Status, StopContainerRequest,
     StopContainerResponse,
 };
 use futures_util::future::{Either, select};
-use node::{SIGKILL, SIGTERM};
+use node::SIGKILL;
 use sim::Ctx;
 use std::pin::pin;
 use std::rc::Rc;
@@ -232,50 +233,4 @@ fn set_removing(container: &Container) -> Result<(), &'static str> {
 
 fn not_looked_up(id: &str, error: Status) -> Status {
     prefixed(format_args!("an error occurred when try to find container {id:?}"), error)
-}
-
-/// The number on Linux of a signal as CRI numbers it, which is by name; `SIGTERM` if none is asked
-/// for.
-fn signal_number(signal: i32) -> i32 {
-    // From SIGABRT, which is 1, to SIGXFSZ, which is 34.
-    const BY_NAME: [i32; 34] = [
-        6, 14, 7, 17, 17, 18, 8, 1, 4, 2, 29, 6, 9, 13, 29, 27, 30, 3, 11, 16, 19, 31, 15, 5, 20,
-        21, 22, 23, 10, 12, 26, 28, 24, 25,
-    ];
-    match signal {
-        1..=34 => BY_NAME[signal as usize - 1],
-        // SIGRTMIN is 35 here and 34 there; the others follow in the same order.
-        35..=65 => signal - 1,
-        _ => SIGTERM,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::signal_number;
-    use cri::Signal;
-
-    #[test]
-    fn signals_have_the_numbers_of_linux() {
-        for (signal, number) in [
-            (Signal::RuntimeDefault, 15),
-            (Signal::Sigabrt, 6),
-            (Signal::Sighup, 1),
-            (Signal::Sigkill, 9),
-            (Signal::Sigterm, 15),
-            (Signal::Sigquit, 3),
-            (Signal::Sigusr1, 10),
-            (Signal::Sigwinch, 28),
-            (Signal::Sigxcpu, 24),
-            (Signal::Sigxfsz, 25),
-            (Signal::Sigrtmin, 34),
-            (Signal::Sigrtminplus15, 49),
-            (Signal::Sigrtmaxminus14, 50),
-            (Signal::Sigrtmaxminus1, 63),
-            (Signal::Sigrtmax, 64),
-        ] {
-            assert_eq!(signal_number(signal.into()), number, "{signal:?}");
-        }
-        assert_eq!(signal_number(-1), 15);
-    }
 }

@@ -2,13 +2,10 @@
 //!
 //! Models: containerd v2.3.4 `internal/cri/server/images`.
 
-use super::{CriPlugin, Inner, failed, status};
-use crate::containerd::images::Image;
+use super::{CriPlugin, Inner, failed, status_of};
 use crate::json::Json;
 use cri::{
-    FilesystemIdentifier, FilesystemUsage, ImageFilter, ImageFsInfoResponse, ImageStatusRequest,
-    ImageStatusResponse, ListImagesResponse, PullImageResponse, RemoveImageResponse, Status,
-    UInt64Value,
+    ImageStatusRequest, ImageStatusResponse, PullImageResponse, RemoveImageResponse, Status,
 };
 use sim::Ctx;
 use std::collections::BTreeMap;
@@ -22,7 +19,7 @@ impl CriPlugin {
         ctx: &Ctx,
         reference: &str,
     ) -> Result<PullImageResponse, Status> {
-        let id = self.0.client.pull(ctx, reference, false).await.map_err(status)?;
+        let id = self.0.client.pull(ctx, reference, false).await.map_err(status_of)?;
         self.0.changes.mark();
         Ok(PullImageResponse { image_ref: id.to_string() })
     }
@@ -42,17 +39,7 @@ impl CriPlugin {
         } else {
             BTreeMap::new()
         };
-        ImageStatusResponse { image: Some(cri_image(&image)), info }
-    }
-
-    pub(super) fn do_list_images(&self, filter: Option<ImageFilter>) -> ListImagesResponse {
-        let images = self.0.client.images();
-        let wanted = filter.and_then(|filter| filter.image).unwrap_or_default().image;
-        let found = match wanted.as_str() {
-            "" => images.list(),
-            reference => images.resolve(reference).into_iter().collect(),
-        };
-        ListImagesResponse { images: found.iter().map(|image| cri_image(image)).collect() }
+        ImageStatusResponse { image: Some(image.cri_image()), info }
     }
 
     /// An image that is not there is no error.
@@ -68,41 +55,4 @@ impl CriPlugin {
         }
         Ok(RemoveImageResponse {})
     }
-
-    pub(super) fn do_image_fs_info(&self, ctx: &Ctx) -> ImageFsInfoResponse {
-        let images = self.0.client.images().list();
-        let used = images.iter().fold(0_u64, |sum, image| sum.saturating_add(image.spec.size));
-        let usage = FilesystemUsage {
-            timestamp: ctx.now().unix_nanos(),
-            fs_id: Some(FilesystemIdentifier { mountpoint: IMAGE_FS.to_owned() }),
-            used_bytes: Some(UInt64Value { value: used }),
-            inodes_used: Some(UInt64Value { value: images.len() as u64 * 1000 }),
-        };
-        ImageFsInfoResponse {
-            image_filesystems: vec![usage.clone()],
-            container_filesystems: vec![usage],
-        }
-    }
-}
-
-fn cri_image(image: &Image) -> cri::Image {
-    let (repo_tags, repo_digests) = tags_and_digests(image);
-    cri::Image {
-        id: image.id.to_string(),
-        repo_tags,
-        repo_digests,
-        size: image.spec.size,
-        pinned: image.pinned,
-        ..cri::Image::default()
-    }
-}
-
-/// The references with a tag, and those with a digest.
-pub(super) fn tags_and_digests(image: &Image) -> (Vec<String>, Vec<String>) {
-    let references = image.references.borrow();
-    let (digests, tags): (Vec<_>, Vec<_>) = references
-        .iter()
-        .map(|reference| reference.to_string())
-        .partition(|name| name.contains('@'));
-    (tags, digests)
 }

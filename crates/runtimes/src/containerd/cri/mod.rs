@@ -13,18 +13,18 @@ mod sandbox_list;
 mod sandbox_run;
 mod sandbox_stop;
 mod status;
-mod store;
 
 use super::core::Client;
 use crate::cni::Cni;
 use crate::oci::{TaskEvent, TaskEventKind};
+use crate::server::store::{Container, Names, Sandbox, Store};
+use crate::server::{failed, images, list, prefixed, status as status_of, store};
 use async_trait::async_trait;
 use cri::*;
 use node::{Node, Programs};
-use sim::{Changes, Ctx, SimError};
+use sim::{Changes, Ctx};
 use std::cell::RefCell;
 use std::rc::Rc;
-use store::{Container, Names, Sandbox, Store};
 use trace::Effect;
 
 /// Where the plugin keeps what survives a reboot, and what does not.
@@ -126,21 +126,6 @@ impl CriPlugin {
     }
 }
 
-/// An error of containerd's as the status of a call.
-fn status(error: SimError) -> Status {
-    Status::new(Code::from_name(&error.code).unwrap_or(Code::Unknown), error.message)
-}
-
-/// The same with what was being done in front of it.
-fn failed(doing: impl std::fmt::Display, error: SimError) -> Status {
-    prefixed(doing, status(error))
-}
-
-/// A status with what was being done in front of its message.
-fn prefixed(doing: impl std::fmt::Display, error: Status) -> Status {
-    Status { message: format!("{doing}: {}", error.message), ..error }
-}
-
 #[async_trait(?Send)]
 impl RuntimeService<Ctx> for CriPlugin {
     async fn version(&self, _: &Ctx, _: VersionRequest) -> Result<VersionResponse, Status> {
@@ -211,7 +196,7 @@ impl RuntimeService<Ctx> for CriPlugin {
         _: &Ctx,
         request: ListPodSandboxRequest,
     ) -> Result<ListPodSandboxResponse, Status> {
-        Ok(ListPodSandboxResponse { items: self.list_sandboxes(request.filter) })
+        Ok(ListPodSandboxResponse { items: list::sandboxes(&self.0.sandboxes, request.filter) })
     }
 
     fn create_container<'s, 'c, 'r>(
@@ -281,7 +266,9 @@ impl RuntimeService<Ctx> for CriPlugin {
         _: &Ctx,
         request: ListContainersRequest,
     ) -> Result<ListContainersResponse, Status> {
-        Ok(ListContainersResponse { containers: self.list_all_containers(request.filter) })
+        let Inner { sandboxes, containers, .. } = &*self.0;
+        let containers = list::containers(sandboxes, containers, request.filter);
+        Ok(ListContainersResponse { containers })
     }
 
     async fn container_status(
@@ -369,7 +356,7 @@ impl ImageService<Ctx> for CriPlugin {
         _: &Ctx,
         request: ListImagesRequest,
     ) -> Result<ListImagesResponse, Status> {
-        Ok(self.do_list_images(request.filter))
+        Ok(images::list_images(self.0.client.images(), request.filter))
     }
 
     async fn image_status(
@@ -401,6 +388,6 @@ impl ImageService<Ctx> for CriPlugin {
         ctx: &Ctx,
         _: ImageFsInfoRequest,
     ) -> Result<ImageFsInfoResponse, Status> {
-        Ok(self.do_image_fs_info(ctx))
+        Ok(images::image_fs_info(self.0.client.images(), ctx.now(), image::IMAGE_FS))
     }
 }

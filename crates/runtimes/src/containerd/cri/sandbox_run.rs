@@ -3,20 +3,18 @@
 //! Models: containerd v2.3.4 `internal/cri/server/sandbox_run.go` `RunPodSandbox` and
 //! `internal/cri/server/podsandbox/sandbox_run.go` `Controller.Start`.
 
-use super::store::{Kept, Network, Sandbox, SandboxState, pod_label};
+use super::store::{Network, Sandbox, SandboxState};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::cni::CniRequest;
 use crate::containerd::core::{ContainerSpec, Rootfs};
-use crate::json::Json;
 use crate::oci::{Bind, NamespaceRequest, Spec};
+use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
 use cri::{
-    DnsConfig, LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata,
-    PodSandboxStatus, RunPodSandboxRequest, RunPodSandboxResponse, Status,
+    NamespaceMode, PodSandboxConfig, PodSandboxMetadata, RunPodSandboxRequest,
+    RunPodSandboxResponse, Status,
 };
 use node::{Program, SIGKILL};
-use sim::{Ctx, Hop, Signal, SimError};
-use std::cell::{Cell, RefCell};
-use std::fmt::Write;
+use sim::{Ctx, Hop, SimError};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Mount, NamespaceKind, Protocol};
@@ -58,11 +56,11 @@ impl CriPlugin {
         self.0.sandbox_names.reserve(&unique, &id).map_err(|error| {
             Status::unknown(format!("failed to reserve sandbox name {unique:?}: {error}"))
         })?;
-        let sandbox =
-            Rc::new(new_sandbox(ctx, &id, &unique, metadata, config, &request.runtime_handler));
+        let netns = || format!("/var/run/netns/cni-{}", ctx.sim().random_uuid("containerd/netns"));
+        let handler = &request.runtime_handler;
+        let sandbox = Rc::new(new_sandbox(ctx, &id, &unique, metadata, config, handler, &netns));
         let mut done = Done::default();
-        match self.set_up_sandbox(ctx, &sandbox, config, &request.runtime_handler, &mut done).await
-        {
+        match self.set_up_sandbox(ctx, &sandbox, config, handler, &mut done).await {
             Ok(()) => Ok(RunPodSandboxResponse { pod_sandbox_id: id.to_string() }),
             Err(error) => {
                 Box::pin(self.undo_sandbox(ctx, &sandbox, &done)).await;
@@ -391,110 +389,6 @@ impl CriPlugin {
     }
 }
 
-fn new_sandbox(
-    ctx: &Ctx,
-    id: &Rc<str>,
-    unique: &Rc<str>,
-    metadata: &PodSandboxMetadata,
-    config: &PodSandboxConfig,
-    handler: &str,
-) -> Sandbox {
-    let options = namespace_options(config);
-    let pod_name: Rc<str> = metadata.name.as_str().into();
-    let pod_uid: Rc<str> = metadata.uid.as_str().into();
-    let network = (options.network() != NamespaceMode::Node).then(|| {
-        let path: Rc<str> =
-            format!("/var/run/netns/cni-{}", ctx.sim().random_uuid("containerd/netns")).into();
-        let request = CniRequest {
-            container_id: id.clone(),
-            netns: path.clone(),
-            args: vec![
-                ("IgnoreUnknown", "1".into()),
-                ("K8S_POD_NAMESPACE", metadata.namespace.as_str().into()),
-                ("K8S_POD_NAME", pod_name.clone()),
-                ("K8S_POD_INFRA_CONTAINER_ID", id.clone()),
-                ("K8S_POD_UID", pod_uid.clone()),
-            ],
-            capabilities: capabilities(config),
-        };
-        Network {
-            path,
-            request: RefCell::new(Rc::new(request)),
-            namespace: Cell::new(None),
-            ip: RefCell::new("".into()),
-            set_up: Cell::new(false),
-        }
-    });
-    let created_at = ctx.now().unix_nanos();
-    let status = PodSandboxStatus {
-        metadata: Some(metadata.clone()),
-        created_at,
-        linux: Some(LinuxPodSandboxStatus {
-            namespaces: Some(cri::Namespace {
-                options: config
-                    .linux
-                    .as_ref()
-                    .and_then(|linux| linux.security_context.as_ref())
-                    .and_then(|context| context.namespace_options.clone()),
-            }),
-        }),
-        labels: config.labels.clone(),
-        annotations: config.annotations.clone(),
-        runtime_handler: handler.to_owned(),
-        ..PodSandboxStatus::default()
-    };
-    Sandbox {
-        id: id.clone(),
-        name: unique.clone(),
-        pod_name,
-        pod_uid,
-        pod_label: pod_label(&config.labels).into(),
-        attempt: metadata.attempt,
-        kept: Kept::new(&status),
-        host_ipc: options.ipc() == NamespaceMode::Node,
-        created_at,
-        state: Cell::new(SandboxState::Unknown),
-        pid: Cell::new(0),
-        network,
-        containers: RefCell::default(),
-        stopped: Signal::default(),
-    }
-}
-
-/// The namespace options of a sandbox; where there are none, every mode is the default, `POD`.
-fn namespace_options(config: &PodSandboxConfig) -> cri::NamespaceOption {
-    let linux = config.linux.as_ref();
-    let context = linux.and_then(|linux| linux.security_context.as_ref());
-    context.and_then(|context| context.namespace_options.clone()).unwrap_or_default()
-}
-
-/// What the network plugins may want to know besides names (`cniNamespaceOpts`).
-fn capabilities(config: &PodSandboxConfig) -> Vec<(&'static str, Rc<str>)> {
-    let mut capabilities = Vec::new();
-    let ports: Vec<_> = config.port_mappings.iter().filter(|port| port.host_port > 0).collect();
-    if !ports.is_empty() {
-        let list = Json::object().objects(
-            "",
-            ports.iter().map(|port| {
-                let protocol = match port.protocol() {
-                    cri::Protocol::Tcp => "tcp",
-                    cri::Protocol::Udp => "udp",
-                    cri::Protocol::Sctp => "sctp",
-                };
-                Json::object()
-                    .num("hostPort", port.host_port)
-                    .num("containerPort", port.container_port)
-                    .str("protocol", protocol)
-                    .str("hostIP", &port.host_ip)
-            }),
-        );
-        // The array alone: what stands between `{"":` and `}`.
-        let text = list.text();
-        capabilities.push(("portMappings", text[4..text.len() - 1].into()));
-    }
-    capabilities
-}
-
 /// Models: `internal/cri/util` `GetCgroupsPath`: below a slice, in systemd's form.
 pub(super) fn cgroups_path(config: &PodSandboxConfig, id: &str) -> Rc<str> {
     let parent = config.linux.as_ref().map_or("", |linux| linux.cgroup_parent.as_str());
@@ -506,22 +400,6 @@ pub(super) fn cgroups_path(config: &PodSandboxConfig, id: &str) -> Rc<str> {
         "" => format!("/k8s.io/{id}").into(),
         parent => format!("/{parent}/{id}").into(),
     }
-}
-
-/// Models: `podsandbox/sandbox_run_linux.go` `parseDNSOptions`.
-fn resolv_conf_text(dns: &DnsConfig) -> String {
-    let mut text = String::new();
-    // Writing to a string does not fail.
-    if !dns.searches.is_empty() {
-        let _ = writeln!(text, "search {}", dns.searches.join(" "));
-    }
-    for server in &dns.servers {
-        let _ = writeln!(text, "nameserver {server}");
-    }
-    if !dns.options.is_empty() {
-        let _ = writeln!(text, "options {}", dns.options.join(" "));
-    }
-    text
 }
 
 fn sandbox_dir(root: &str, id: &str) -> String {

@@ -1,4 +1,4 @@
-//! What the plugin keeps in memory about sandboxes and containers.
+//! What a server keeps in memory about sandboxes and containers.
 
 use crate::cni::CniRequest;
 use cri::{ContainerStatus, Message, PodSandboxStatus, Status};
@@ -12,17 +12,17 @@ use trace::{ContainerView, Exit, SandboxView};
 
 /// A message in its encoded form, which is several times smaller than the message itself. Making
 /// the message out of it costs about as much as a copy would.
-pub(super) struct Kept<M> {
+pub(crate) struct Kept<M> {
     bytes: Box<[u8]>,
     message: PhantomData<M>,
 }
 
 impl<M: Message + Default> Kept<M> {
-    pub(super) fn new(message: &M) -> Self {
+    pub(crate) fn new(message: &M) -> Self {
         Self { bytes: message.encode_to_vec().into(), message: PhantomData }
     }
 
-    pub(super) fn get(&self) -> M {
+    pub(crate) fn get(&self) -> M {
         // The bytes are those of a message of this type.
         M::decode(&*self.bytes).unwrap_or_default()
     }
@@ -32,7 +32,7 @@ impl<M: Message + Default> Kept<M> {
 ///
 /// Models: containerd v2.3.4 `internal/cri/store/sandbox/status.go` `State`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SandboxState {
+pub(crate) enum SandboxState {
     /// Being set up, or impossible to clean up.
     Unknown,
     /// Its process runs.
@@ -42,53 +42,53 @@ pub(super) enum SandboxState {
 }
 
 /// A pod sandbox.
-pub(super) struct Sandbox {
-    pub(super) id: Rc<str>,
+pub(crate) struct Sandbox {
+    pub(crate) id: Rc<str>,
     /// `POD_NAMESPACE_UID_ATTEMPT`, which only one sandbox can have.
-    pub(super) name: Rc<str>,
-    pub(super) pod_name: Rc<str>,
-    pub(super) pod_uid: Rc<str>,
-    pub(super) pod_label: Rc<str>,
-    pub(super) attempt: u32,
+    pub(crate) name: Rc<str>,
+    pub(crate) pod_name: Rc<str>,
+    pub(crate) pod_uid: Rc<str>,
+    pub(crate) pod_label: Rc<str>,
+    pub(crate) attempt: u32,
     /// Metadata, labels, annotations, namespace options and handler, as the status gives them.
-    pub(super) kept: Kept<PodSandboxStatus>,
-    pub(super) host_ipc: bool,
-    pub(super) created_at: i64,
-    pub(super) state: Cell<SandboxState>,
-    pub(super) pid: Cell<u32>,
+    pub(crate) kept: Kept<PodSandboxStatus>,
+    pub(crate) host_ipc: bool,
+    pub(crate) created_at: i64,
+    pub(crate) state: Cell<SandboxState>,
+    pub(crate) pid: Cell<u32>,
     /// None on the host's network.
-    pub(super) network: Option<Network>,
-    pub(super) containers: RefCell<Vec<Rc<str>>>,
-    pub(super) stopped: Signal,
+    pub(crate) network: Option<Network>,
+    pub(crate) containers: RefCell<Vec<Rc<str>>>,
+    pub(crate) stopped: Signal,
 }
 
 /// A sandbox's network.
-pub(super) struct Network {
+pub(crate) struct Network {
     /// The file that the namespace is bound to.
-    pub(super) path: Rc<str>,
+    pub(crate) path: Rc<str>,
     /// What the CNI plugins are asked about; without the path once the file is gone.
-    pub(super) request: RefCell<Rc<CniRequest>>,
+    pub(crate) request: RefCell<Rc<CniRequest>>,
     /// The namespace; none once it is removed.
-    pub(super) namespace: Cell<Option<u32>>,
-    pub(super) ip: RefCell<Rc<str>>,
+    pub(crate) namespace: Cell<Option<u32>>,
+    pub(crate) ip: RefCell<Rc<str>>,
     /// Whether the plugins have set the network up.
-    pub(super) set_up: Cell<bool>,
+    pub(crate) set_up: Cell<bool>,
 }
 
 impl Sandbox {
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.state.get() == SandboxState::Ready
     }
 
     /// The address; empty on the host's network and once the namespace is gone.
-    pub(super) fn ip(&self) -> Rc<str> {
+    pub(crate) fn ip(&self) -> Rc<str> {
         match &self.network {
             Some(network) if network.namespace.get().is_some() => network.ip.borrow().clone(),
             _ => "".into(),
         }
     }
 
-    pub(super) fn view(&self) -> Rc<SandboxView> {
+    pub(crate) fn view(&self) -> Rc<SandboxView> {
         Rc::new(SandboxView {
             id: self.id.clone(),
             pod_uid: self.pod_uid.clone(),
@@ -101,50 +101,50 @@ impl Sandbox {
 }
 
 /// A container.
-pub(super) struct Container {
-    pub(super) id: Rc<str>,
+pub(crate) struct Container {
+    pub(crate) id: Rc<str>,
     /// `CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, which only one container can have.
-    pub(super) name: Rc<str>,
-    pub(super) sandbox: Rc<Sandbox>,
-    pub(super) container_name: Rc<str>,
-    pub(super) pod_label: Rc<str>,
-    pub(super) attempt: u32,
-    pub(super) image: Rc<str>,
-    pub(super) image_id: Rc<str>,
-    pub(super) log_path: Rc<str>,
-    pub(super) stop_signal: i32,
+    pub(crate) name: Rc<str>,
+    pub(crate) sandbox: Rc<Sandbox>,
+    pub(crate) container_name: Rc<str>,
+    pub(crate) pod_label: Rc<str>,
+    pub(crate) attempt: u32,
+    pub(crate) image: Rc<str>,
+    pub(crate) image_id: Rc<str>,
+    pub(crate) log_path: Rc<str>,
+    pub(crate) stop_signal: i32,
     /// The process whose PID namespace it wants to join, for an ephemeral container.
-    pub(super) target: Option<Rc<str>>,
+    pub(crate) target: Option<Rc<str>>,
     /// Metadata, image, labels, annotations, mounts and resources, as the status gives them.
-    pub(super) kept: RefCell<Kept<ContainerStatus>>,
-    pub(super) status: RefCell<ContainerState>,
+    pub(crate) kept: RefCell<Kept<ContainerStatus>>,
+    pub(crate) status: RefCell<ContainerState>,
     /// How it ended, if it did before StartContainer had returned.
-    pub(super) early_exit: Cell<Option<Exit>>,
+    pub(crate) early_exit: Cell<Option<Exit>>,
     /// Whether it was sent its stop signal: that happens only once.
-    pub(super) stop_signalled: Cell<bool>,
-    pub(super) stopped: Signal,
+    pub(crate) stop_signalled: Cell<bool>,
+    pub(crate) stopped: Signal,
 }
 
 /// What changes about a container. Times are in nanoseconds since 1970; 0 is never.
 ///
 /// Models: containerd v2.3.4 `internal/cri/store/container/status.go` `Status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ContainerState {
-    pub(super) pid: u32,
-    pub(super) created_at: i64,
-    pub(super) started_at: i64,
-    pub(super) finished_at: i64,
-    pub(super) exit_code: i32,
-    pub(super) reason: &'static str,
-    pub(super) message: Rc<str>,
-    pub(super) starting: bool,
-    pub(super) removing: bool,
-    pub(super) unknown: bool,
+pub(crate) struct ContainerState {
+    pub(crate) pid: u32,
+    pub(crate) created_at: i64,
+    pub(crate) started_at: i64,
+    pub(crate) finished_at: i64,
+    pub(crate) exit_code: i32,
+    pub(crate) reason: &'static str,
+    pub(crate) message: Rc<str>,
+    pub(crate) starting: bool,
+    pub(crate) removing: bool,
+    pub(crate) unknown: bool,
 }
 
 impl ContainerState {
     /// The state as CRI has it.
-    pub(super) const fn state(&self) -> cri::ContainerState {
+    pub(crate) const fn state(&self) -> cri::ContainerState {
         if self.unknown {
             cri::ContainerState::ContainerUnknown
         } else if self.finished_at != 0 {
@@ -157,7 +157,7 @@ impl ContainerState {
     }
 
     /// The reason, which follows from the exit code where nothing else gave one.
-    pub(super) fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match (self.state(), self.reason) {
             (cri::ContainerState::ContainerExited, "") if self.exit_code == 0 => "Completed",
             (cri::ContainerState::ContainerExited, "") => "Error",
@@ -167,11 +167,11 @@ impl ContainerState {
 }
 
 impl Container {
-    pub(super) fn state(&self) -> cri::ContainerState {
+    pub(crate) fn state(&self) -> cri::ContainerState {
         self.status.borrow().state()
     }
 
-    pub(super) fn view(&self) -> Rc<ContainerView> {
+    pub(crate) fn view(&self) -> Rc<ContainerView> {
         let status = self.status.borrow();
         let (state, exit_code) = match status.state() {
             cri::ContainerState::ContainerCreated => (trace::ContainerState::Created, None),
@@ -200,12 +200,12 @@ impl Container {
 const POD_UID_LABEL: &str = "io.kubernetes.pod.uid";
 
 /// The value of the label by which the kubelet asks; empty where there is none.
-pub(super) fn pod_label(labels: &BTreeMap<String, String>) -> &str {
+pub(crate) fn pod_label(labels: &BTreeMap<String, String>) -> &str {
     labels.get(POD_UID_LABEL).map_or("", String::as_str)
 }
 
 /// An object that can be asked for by its pod.
-pub(super) trait Labelled {
+pub(crate) trait Labelled {
     /// The value of [`POD_UID_LABEL`]; empty where there is none.
     fn pod_label(&self) -> &Rc<str>;
 }
@@ -226,7 +226,7 @@ impl Labelled for Container {
 ///
 /// Models: containerd v2.3.4 `internal/truncindex`. The index by pod is ours: a list with a
 /// selector costs what it finds, however many objects there are.
-pub(super) struct Store<T> {
+pub(crate) struct Store<T> {
     objects: RefCell<BTreeMap<Rc<str>, Rc<T>>>,
     by_pod: RefCell<BTreeMap<Rc<str>, BTreeSet<Rc<str>>>>,
 }
@@ -241,7 +241,7 @@ impl<T: Labelled> Store<T> {
     /// # Errors
     /// No such object (`NotFound`); nothing given, or a beginning that several ids have
     /// (`Unknown`).
-    pub(super) fn get(&self, id: &str) -> Result<Rc<T>, Status> {
+    pub(crate) fn get(&self, id: &str) -> Result<Rc<T>, Status> {
         let objects = self.objects.borrow();
         if let Some(object) = objects.get(id) {
             return Ok(object.clone());
@@ -259,13 +259,13 @@ impl<T: Labelled> Store<T> {
         }
     }
 
-    pub(super) fn insert(&self, id: &Rc<str>, object: &Rc<T>) {
+    pub(crate) fn insert(&self, id: &Rc<str>, object: &Rc<T>) {
         self.objects.borrow_mut().insert(id.clone(), object.clone());
         let mut by_pod = self.by_pod.borrow_mut();
         by_pod.entry(object.pod_label().clone()).or_default().insert(id.clone());
     }
 
-    pub(super) fn remove(&self, id: &str) -> bool {
+    pub(crate) fn remove(&self, id: &str) -> bool {
         let Some(object) = self.objects.borrow_mut().remove(id) else { return false };
         let mut by_pod = self.by_pod.borrow_mut();
         if let Some(ids) = by_pod.get_mut(object.pod_label()) {
@@ -278,7 +278,7 @@ impl<T: Labelled> Store<T> {
     }
 
     /// Those that can match a selector, by id: those of its pod where it names one, or else all.
-    pub(super) fn candidates(&self, selector: &BTreeMap<String, String>) -> Vec<Rc<T>> {
+    pub(crate) fn candidates(&self, selector: &BTreeMap<String, String>) -> Vec<Rc<T>> {
         let objects = self.objects.borrow();
         let Some(label) = selector.get(POD_UID_LABEL) else {
             return objects.values().cloned().collect();
@@ -293,12 +293,12 @@ impl<T: Labelled> Store<T> {
 ///
 /// Models: containerd v2.3.4 `internal/registrar`.
 #[derive(Default)]
-pub(super) struct Names(RefCell<BTreeMap<Rc<str>, Rc<str>>>);
+pub(crate) struct Names(RefCell<BTreeMap<Rc<str>, Rc<str>>>);
 
 impl Names {
     /// # Errors
     /// A name that somebody else has.
-    pub(super) fn reserve(&self, name: &Rc<str>, id: &Rc<str>) -> Result<(), String> {
+    pub(crate) fn reserve(&self, name: &Rc<str>, id: &Rc<str>) -> Result<(), String> {
         let mut names = self.0.borrow_mut();
         if let Some(other) = names.get(name) {
             return Err(format!("name {:?} is reserved for {:?}", &**name, &**other));
@@ -307,7 +307,7 @@ impl Names {
         Ok(())
     }
 
-    pub(super) fn release(&self, name: &str) {
+    pub(crate) fn release(&self, name: &str) {
         self.0.borrow_mut().remove(name);
     }
 }

@@ -1,0 +1,271 @@
+//! What requests say, taken apart in the same way by every server.
+
+use super::images::Image;
+use super::store::{Kept, Network, Sandbox, SandboxState, pod_label};
+use crate::cni::CniRequest;
+use crate::json::Json;
+use cri::{
+    ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, DnsConfig,
+    LinuxContainerResources, LinuxContainerSecurityContext, LinuxContainerUser,
+    LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, PodSandboxStatus,
+};
+use node::SIGTERM;
+use sim::{Ctx, Signal};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::rc::Rc;
+
+/// A sandbox as a request asks for it, nothing of which exists yet. The path of its network
+/// namespace is asked for unless it is on the host's network.
+pub(crate) fn new_sandbox(
+    ctx: &Ctx,
+    id: &Rc<str>,
+    unique: &Rc<str>,
+    metadata: &PodSandboxMetadata,
+    config: &PodSandboxConfig,
+    handler: &str,
+    netns: &dyn Fn() -> String,
+) -> Sandbox {
+    let options = namespace_options(config);
+    let pod_name: Rc<str> = metadata.name.as_str().into();
+    let pod_uid: Rc<str> = metadata.uid.as_str().into();
+    let network = (options.network() != NamespaceMode::Node).then(|| {
+        let path: Rc<str> = netns().into();
+        let request = CniRequest {
+            container_id: id.clone(),
+            netns: path.clone(),
+            args: vec![
+                ("IgnoreUnknown", "1".into()),
+                ("K8S_POD_NAMESPACE", metadata.namespace.as_str().into()),
+                ("K8S_POD_NAME", pod_name.clone()),
+                ("K8S_POD_INFRA_CONTAINER_ID", id.clone()),
+                ("K8S_POD_UID", pod_uid.clone()),
+            ],
+            capabilities: capabilities(config),
+        };
+        Network {
+            path,
+            request: RefCell::new(Rc::new(request)),
+            namespace: Cell::new(None),
+            ip: RefCell::new("".into()),
+            set_up: Cell::new(false),
+        }
+    });
+    let created_at = ctx.now().unix_nanos();
+    let status = PodSandboxStatus {
+        metadata: Some(metadata.clone()),
+        created_at,
+        linux: Some(LinuxPodSandboxStatus {
+            namespaces: Some(cri::Namespace {
+                options: config
+                    .linux
+                    .as_ref()
+                    .and_then(|linux| linux.security_context.as_ref())
+                    .and_then(|context| context.namespace_options.clone()),
+            }),
+        }),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        runtime_handler: handler.to_owned(),
+        ..PodSandboxStatus::default()
+    };
+    Sandbox {
+        id: id.clone(),
+        name: unique.clone(),
+        pod_name,
+        pod_uid,
+        pod_label: pod_label(&config.labels).into(),
+        attempt: metadata.attempt,
+        kept: Kept::new(&status),
+        host_ipc: options.ipc() == NamespaceMode::Node,
+        created_at,
+        state: Cell::new(SandboxState::Unknown),
+        pid: Cell::new(0),
+        network,
+        containers: RefCell::default(),
+        stopped: Signal::default(),
+    }
+}
+
+/// The namespace options of a sandbox; where there are none, every mode is the default, `POD`.
+pub(crate) fn namespace_options(config: &PodSandboxConfig) -> cri::NamespaceOption {
+    let linux = config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.as_ref());
+    context.and_then(|context| context.namespace_options.clone()).unwrap_or_default()
+}
+
+/// What the network plugins may want to know besides names (`cniNamespaceOpts`).
+pub(crate) fn capabilities(config: &PodSandboxConfig) -> Vec<(&'static str, Rc<str>)> {
+    let mut capabilities = Vec::new();
+    let ports: Vec<_> = config.port_mappings.iter().filter(|port| port.host_port > 0).collect();
+    if !ports.is_empty() {
+        let list = Json::object().objects(
+            "",
+            ports.iter().map(|port| {
+                let protocol = match port.protocol() {
+                    cri::Protocol::Tcp => "tcp",
+                    cri::Protocol::Udp => "udp",
+                    cri::Protocol::Sctp => "sctp",
+                };
+                Json::object()
+                    .num("hostPort", port.host_port)
+                    .num("containerPort", port.container_port)
+                    .str("protocol", protocol)
+                    .str("hostIP", &port.host_ip)
+            }),
+        );
+        // The array alone: what stands between `{"":` and `}`.
+        let text = list.text();
+        capabilities.push(("portMappings", text[4..text.len() - 1].into()));
+    }
+    capabilities
+}
+
+/// Models: `podsandbox/sandbox_run_linux.go` `parseDNSOptions`.
+pub(crate) fn resolv_conf_text(dns: &DnsConfig) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    if !dns.searches.is_empty() {
+        let _ = writeln!(text, "search {}", dns.searches.join(" "));
+    }
+    for server in &dns.servers {
+        let _ = writeln!(text, "nameserver {server}");
+    }
+    if !dns.options.is_empty() {
+        let _ = writeln!(text, "options {}", dns.options.join(" "));
+    }
+    text
+}
+
+/// How a container is to be confined, where the request says so.
+pub(crate) fn security_context(config: &ContainerConfig) -> Option<&LinuxContainerSecurityContext> {
+    config.linux.as_ref()?.security_context.as_ref()
+}
+
+/// The container whose PID namespace an ephemeral container asks for.
+pub(crate) fn target(config: &ContainerConfig) -> Option<Rc<str>> {
+    let options = security_context(config)?.namespace_options.as_ref()?;
+    (options.pid() == NamespaceMode::Target).then(|| options.target_id.as_str().into())
+}
+
+/// What runs: the request's command and arguments, or else what the image says.
+///
+/// Models: `internal/cri/opts/spec_opts.go` `WithProcessArgs`. An image here has no entry point
+/// apart from its command, so arguments alone take the command's place.
+pub(crate) fn process_args(config: &ContainerConfig, image: &Image) -> Vec<Rc<str>> {
+    let given: Vec<Rc<str>> =
+        config.command.iter().chain(&config.args).map(|word| word.as_str().into()).collect();
+    if !given.is_empty() {
+        return given;
+    }
+    if !image.spec.command.is_empty() {
+        return image.spec.command.clone();
+    }
+    // Of an image that nobody has described, only the name is known.
+    let reference = image.references.borrow().first().cloned().unwrap_or_default();
+    let repository = node::image::split_tag(&reference).0;
+    vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
+}
+
+/// What the status of the container will repeat from the request.
+pub(crate) fn kept_status(config: &ContainerConfig, created_at: i64) -> ContainerStatus {
+    let linux = config.linux.as_ref();
+    let context = security_context(config);
+    let uid = context.and_then(|context| context.run_as_user).map_or(0, |user| user.value);
+    let gid = context.and_then(|context| context.run_as_group).map_or(0, |group| group.value);
+    let mut groups = vec![gid];
+    groups.extend(
+        context.into_iter().flat_map(|context| context.supplemental_groups.iter().copied()),
+    );
+    let stop_signal = match config.stop_signal() {
+        cri::Signal::RuntimeDefault => cri::Signal::Sigterm,
+        signal => signal,
+    };
+    ContainerStatus {
+        metadata: config.metadata.clone(),
+        created_at,
+        image: config.image.clone(),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        mounts: config.mounts.clone(),
+        resources: linux
+            .and_then(|linux| linux.resources.clone())
+            .map(|resources| ContainerResources { linux: Some(resources), windows: None }),
+        user: Some(ContainerUser {
+            linux: Some(LinuxContainerUser { uid, gid, supplemental_groups: groups }),
+        }),
+        stop_signal: stop_signal.into(),
+        ..ContainerStatus::default()
+    }
+}
+
+/// The number on Linux of a signal as CRI numbers it, which is by name; `SIGTERM` if none is asked
+/// for.
+pub(crate) fn signal_number(signal: i32) -> i32 {
+    // From SIGABRT, which is 1, to SIGXFSZ, which is 34.
+    const BY_NAME: [i32; 34] = [
+        6, 14, 7, 17, 17, 18, 8, 1, 4, 2, 29, 6, 9, 13, 29, 27, 30, 3, 11, 16, 19, 31, 15, 5, 20,
+        21, 22, 23, 10, 12, 26, 28, 24, 25,
+    ];
+    match signal {
+        1..=34 => BY_NAME[signal as usize - 1],
+        // SIGRTMIN is 35 here and 34 there; the others follow in the same order.
+        35..=65 => signal - 1,
+        _ => SIGTERM,
+    }
+}
+
+/// Takes over what is asked for; 0 and the empty text ask for nothing.
+pub(crate) fn merge(resources: &mut LinuxContainerResources, asked: LinuxContainerResources) {
+    fn number(old: &mut i64, new: i64) {
+        if new != 0 {
+            *old = new;
+        }
+    }
+    number(&mut resources.cpu_period, asked.cpu_period);
+    number(&mut resources.cpu_quota, asked.cpu_quota);
+    number(&mut resources.cpu_shares, asked.cpu_shares);
+    number(&mut resources.memory_limit_in_bytes, asked.memory_limit_in_bytes);
+    number(&mut resources.memory_swap_limit_in_bytes, asked.memory_swap_limit_in_bytes);
+    number(&mut resources.oom_score_adj, asked.oom_score_adj);
+    if !asked.cpuset_cpus.is_empty() {
+        resources.cpuset_cpus = asked.cpuset_cpus;
+    }
+    if !asked.cpuset_mems.is_empty() {
+        resources.cpuset_mems = asked.cpuset_mems;
+    }
+    if !asked.hugepage_limits.is_empty() {
+        resources.hugepage_limits = asked.hugepage_limits;
+    }
+    resources.unified.extend(asked.unified);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signal_number;
+    use cri::Signal;
+
+    #[test]
+    fn signals_have_the_numbers_of_linux() {
+        for (signal, number) in [
+            (Signal::RuntimeDefault, 15),
+            (Signal::Sigabrt, 6),
+            (Signal::Sighup, 1),
+            (Signal::Sigkill, 9),
+            (Signal::Sigterm, 15),
+            (Signal::Sigquit, 3),
+            (Signal::Sigusr1, 10),
+            (Signal::Sigwinch, 28),
+            (Signal::Sigxcpu, 24),
+            (Signal::Sigxfsz, 25),
+            (Signal::Sigrtmin, 34),
+            (Signal::Sigrtminplus15, 49),
+            (Signal::Sigrtmaxminus14, 50),
+            (Signal::Sigrtmaxminus1, 63),
+            (Signal::Sigrtmax, 64),
+        ] {
+            assert_eq!(signal_number(signal.into()), number, "{signal:?}");
+        }
+        assert_eq!(signal_number(-1), 15);
+    }
+}
