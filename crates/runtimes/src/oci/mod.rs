@@ -27,6 +27,7 @@ mod spec;
 pub use spec::{Bind, NamespaceRequest, Spec, cgroup_directory};
 
 mod runc;
+pub(crate) use runc::{Created, Runc, Step, Steps};
 
 mod shim;
 pub use shim::{NewTask, Shim, ShimWords, TaskEvent, TaskEventKind, TaskEvents};

@@ -1,4 +1,4 @@
-//! runc: a program that is started for each step of a container's life and exits at once.
+//! The OCI runtime: a program that is started for each step of a container's life and exits at once.
 
 use super::{NamespaceRequest, Spec, cgroup_directory};
 use node::{Node, ProcessSpec, Program};
@@ -20,60 +20,122 @@ const EXEC: Duration = Duration::from_millis(20);
 /// Writing to the control group.
 const UPDATE: Duration = Duration::from_millis(8);
 
-/// A subcommand of runc: the operation's name, where upstream runs it, how long it takes.
-struct Step {
-    op: &'static str,
-    source: &'static str,
-    takes: Duration,
+/// A subcommand: who runs it, under which name faults know it, where upstream does, how long it
+/// takes.
+pub(crate) struct Step {
+    pub(crate) caller: Component,
+    pub(crate) op: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) takes: Duration,
 }
 
 impl Step {
+    /// `create`, of `runc create`.
     fn subcommand(&self) -> &'static str {
-        self.op.trim_start_matches("runc ")
+        self.op.split_once(' ').map_or(self.op, |(_, subcommand)| subcommand)
     }
 }
 
-/// How a shim runs runc.
+/// The subcommands that somebody uses.
+pub(crate) struct Steps {
+    pub(crate) create: Step,
+    pub(crate) start: Step,
+    pub(crate) kill: Step,
+    pub(crate) delete: Step,
+    pub(crate) exec: Step,
+    pub(crate) update: Step,
+}
+
+/// Those of a shim.
+pub(super) const SHIM: Steps = Steps {
+    create: shim_step(
+        "runc create",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create",
+        CREATE,
+    ),
+    start: shim_step(
+        "runc start",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Start",
+        START,
+    ),
+    kill: shim_step(
+        "runc kill",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Kill",
+        KILL,
+    ),
+    delete: shim_step(
+        "runc delete",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Delete",
+        DELETE,
+    ),
+    exec: shim_step(
+        "runc exec",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/exec.go Start",
+        EXEC,
+    ),
+    update: shim_step(
+        "runc update",
+        "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Update",
+        UPDATE,
+    ),
+};
+
+const fn shim_step(op: &'static str, source: &'static str, takes: Duration) -> Step {
+    Step { caller: Component::ContainerdShim, op, source, takes }
+}
+
+/// How somebody runs an OCI runtime.
 #[derive(Clone)]
-pub(super) struct Runc {
-    pub(super) node: Node,
-    /// containerd's namespace, under which runc keeps its state.
-    pub(super) namespace: &'static str,
+pub(crate) struct Runc {
+    pub(crate) node: Node,
+    /// runc, or crun, which is used in the same way.
+    pub(crate) program: Component,
+    /// What stands before the subcommand: where it keeps its state, how it logs.
+    pub(crate) options: Rc<[Rc<str>]>,
+    /// The subcommands.
+    pub(crate) steps: &'static Steps,
 }
 
 /// What runc made of a bundle.
-pub(super) struct Created {
+pub(crate) struct Created {
     /// The process that waits to become the container's first.
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
     /// The control group.
-    pub(super) cgroup: Rc<str>,
+    pub(crate) cgroup: Rc<str>,
 }
 
 impl Runc {
-    /// One run of the program: it is there, works for a while, does `then`, and is gone. All its
-    /// arguments are in the call's payload; the process table has the container's id only.
-    async fn run<T>(
+    /// What the program is called.
+    const fn name(&self) -> &'static str {
+        self.program.name()
+    }
+
+    /// One run of the program by a process: it is there, works for a while, does `then`, and is
+    /// gone. All its arguments are in the call's payload; the process table has the container's id
+    /// only.
+    pub(crate) async fn run<T>(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         step: &Step,
         id: &Rc<str>,
         arguments: impl Fn(&str) -> Vec<String> + 'static,
         then: impl FnOnce(&Ctx, u32) -> Result<T, SimError>,
     ) -> Result<T, SimError> {
-        let (node, namespace, work) = (&self.node, self.namespace, step.takes);
-        let (subcommand, shown) = (step.subcommand(), id.clone());
-        let hop = Hop::new(Component::ContainerdShim, Component::Runc, Protocol::Exec, step.op)
+        let (node, work) = (&self.node, step.takes);
+        let (name, subcommand, shown) = (self.name(), step.subcommand(), id.clone());
+        let options = self.options.clone();
+        let hop = Hop::new(step.caller, self.program, Protocol::Exec, step.op)
             .source(step.source)
-            .request(move || command_line(namespace, subcommand, arguments(&shown)));
+            .request(move || command_line(name, &options, subcommand, arguments(&shown)));
         ctx.call_answering(
             hop,
             |_| Payload::None,
             async |ctx| {
                 let spec = ProcessSpec {
-                    ppid: shim,
-                    argv: vec!["runc".into(), subcommand.into(), id.clone()],
-                    component: Some(Component::Runc),
+                    ppid: caller,
+                    argv: vec![name.into(), subcommand.into(), id.clone()],
+                    component: Some(self.program),
                     container_id: "".into(),
                     namespaces: Vec::new(),
                     cgroup: "".into(),
@@ -90,20 +152,16 @@ impl Runc {
     }
 
     /// `runc create`: everything but the user's program.
-    pub(super) async fn create(
+    pub(crate) async fn create(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         id: &Rc<str>,
         bundle: &Rc<str>,
         rootfs: &str,
         spec: &Spec,
     ) -> Result<Created, SimError> {
-        let step = Step {
-            op: "runc create",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create",
-            takes: CREATE,
-        };
+        let step = &self.steps.create;
         let bundle = bundle.clone();
         let arguments = move |id: &str| {
             let pid_file = format!("{bundle}/init.pid");
@@ -115,7 +173,7 @@ impl Runc {
                 id.to_owned(),
             ]
         };
-        self.run(ctx, shim, &step, id, arguments, |ctx, runc| {
+        self.run(ctx, caller, step, id, arguments, |ctx, runc| {
             let mut namespaces = Vec::with_capacity(spec.namespaces.len());
             for (kind, request) in &spec.namespaces {
                 match request {
@@ -145,7 +203,7 @@ impl Runc {
             }
             let init = ProcessSpec {
                 ppid: runc,
-                argv: vec!["runc".into(), "init".into()],
+                argv: vec![self.name().into(), "init".into()],
                 component: None,
                 container_id: id.clone(),
                 namespaces,
@@ -178,21 +236,17 @@ impl Runc {
     }
 
     /// `runc start`: the waiting process becomes the user's program.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         id: &Rc<str>,
         pid: u32,
         argv: Vec<Rc<str>>,
         program: &Program,
     ) -> Result<(), SimError> {
-        let step = Step {
-            op: "runc start",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Start",
-            takes: START,
-        };
-        self.run(ctx, shim, &step, id, only_id, |ctx, _| {
+        let step = &self.steps.start;
+        self.run(ctx, caller, step, id, only_id, |ctx, _| {
             if argv.is_empty() {
                 return Err(SimError::new(
                     "1",
@@ -206,21 +260,17 @@ impl Runc {
     }
 
     /// `runc kill`: a signal to the container's first process.
-    pub(super) async fn kill(
+    pub(crate) async fn kill(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         id: &Rc<str>,
         pid: u32,
         signal: i32,
     ) -> Result<(), SimError> {
-        let step = Step {
-            op: "runc kill",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Kill",
-            takes: KILL,
-        };
+        let step = &self.steps.kill;
         let arguments = move |id: &str| vec![id.to_owned(), signal.to_string()];
-        self.run(ctx, shim, &step, id, arguments, |ctx, _| {
+        self.run(ctx, caller, step, id, arguments, |ctx, _| {
             self.node.signal(ctx, pid, signal);
             Ok(())
         })
@@ -228,19 +278,15 @@ impl Runc {
     }
 
     /// `runc delete`: the control group and the state go.
-    pub(super) async fn delete(
+    pub(crate) async fn delete(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         id: &Rc<str>,
         cgroup: &str,
     ) -> Result<(), SimError> {
-        let step = Step {
-            op: "runc delete",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Delete",
-            takes: DELETE,
-        };
-        self.run(ctx, shim, &step, id, only_id, |ctx, _| {
+        let step = &self.steps.delete;
+        self.run(ctx, caller, step, id, only_id, |ctx, _| {
             self.node.remove_cgroup(ctx, cgroup);
             Ok(())
         })
@@ -248,23 +294,19 @@ impl Runc {
     }
 
     /// `runc exec`: one more process in the container.
-    pub(super) async fn exec(
+    pub(crate) async fn exec(
         &self,
         ctx: &Ctx,
-        shim: u32,
+        caller: u32,
         id: &Rc<str>,
         init: u32,
         argv: Vec<Rc<str>>,
         program: &Program,
     ) -> Result<u32, SimError> {
-        let step = Step {
-            op: "runc exec",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/exec.go Start",
-            takes: EXEC,
-        };
+        let step = &self.steps.exec;
         let arguments =
             |id: &str| ["--process", "process.json", "--detach", id].map(str::to_owned).into();
-        self.run(ctx, shim, &step, id, arguments, |ctx, runc| {
+        self.run(ctx, caller, step, id, arguments, |ctx, runc| {
             let Some(init) = self.node.process(init) else {
                 return Err(SimError::new("255", "cannot exec in a stopped container"));
             };
@@ -282,14 +324,15 @@ impl Runc {
     }
 
     /// `runc update`: other limits for the control group.
-    pub(super) async fn update(&self, ctx: &Ctx, shim: u32, id: &Rc<str>) -> Result<(), SimError> {
-        let step = Step {
-            op: "runc update",
-            source: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Update",
-            takes: UPDATE,
-        };
+    pub(crate) async fn update(
+        &self,
+        ctx: &Ctx,
+        caller: u32,
+        id: &Rc<str>,
+    ) -> Result<(), SimError> {
+        let step = &self.steps.update;
         let arguments = |id: &str| ["--resources", "-", id].map(str::to_owned).into();
-        self.run(ctx, shim, &step, id, arguments, |_, _| Ok(())).await
+        self.run(ctx, caller, step, id, arguments, |_, _| Ok(())).await
     }
 }
 
@@ -297,10 +340,14 @@ fn only_id(id: &str) -> Vec<String> {
     vec![id.to_owned()]
 }
 
-/// The whole command, with the options that go-runc puts before the subcommand.
-fn command_line(namespace: &str, subcommand: &str, arguments: Vec<String>) -> Payload {
-    let root = format!("/run/containerd/runc/{namespace}");
-    let words = ["runc", "--root", &root, "--log-format", "json", subcommand].map(str::to_owned);
-    let argv = words.into_iter().chain(arguments).collect();
+/// The whole command, with what stands before the subcommand.
+fn command_line(
+    name: &str,
+    options: &[Rc<str>],
+    subcommand: &str,
+    arguments: Vec<String>,
+) -> Payload {
+    let words = [name].into_iter().chain(options.iter().map(|word| &**word)).chain([subcommand]);
+    let argv = words.map(str::to_owned).chain(arguments).collect();
     Payload::Exec { argv, env: Vec::new(), stdin: None }
 }

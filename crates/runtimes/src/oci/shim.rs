@@ -1,7 +1,7 @@
 //! `containerd-shim-runc-v2`: the process that stays with the containers of a pod.
 
 use super::Spec;
-use super::runc::{Created, Runc};
+use super::runc::{Created, Runc, SHIM};
 use crate::json::Json;
 use node::{Node, ProcessSpec, Program, SIGKILL};
 use sim::{Ctx, Hop, SimError};
@@ -154,6 +154,8 @@ pub struct ShimWords {
     namespace: &'static str,
     words: [Rc<str>; 6],
     start: Rc<str>,
+    /// What go-runc puts before runc's subcommands.
+    runc_options: Rc<[Rc<str>]>,
 }
 
 impl ShimWords {
@@ -161,7 +163,9 @@ impl ShimWords {
     #[must_use]
     pub fn new(namespace: &'static str) -> Self {
         let words = [BINARY, "-namespace", namespace, "-address", CONTAINERD_ADDRESS, "-id"];
-        Self { namespace, words: words.map(Rc::from), start: "start".into() }
+        let root = format!("/run/containerd/runc/{namespace}");
+        let runc_options = ["--root", &root, "--log-format", "json"].map(Rc::from).into();
+        Self { namespace, words: words.map(Rc::from), start: "start".into(), runc_options }
     }
 
     fn process(&self, parent: u32, id: &Rc<str>, start: bool) -> ProcessSpec {
@@ -191,6 +195,8 @@ pub struct NewTask {
 /// The process, and what it knows of its containers.
 pub struct Shim {
     node: Node,
+    /// containerd's.
+    namespace: &'static str,
     runc: Runc,
     pid: u32,
     address: Rc<str>,
@@ -277,7 +283,13 @@ impl Shim {
             let socket = ctx.sim().random_hex("containerd-shim", 64);
             Ok(Rc::new(Self {
                 node: node.clone(),
-                runc: Runc { node: node.clone(), namespace },
+                namespace,
+                runc: Runc {
+                    node: node.clone(),
+                    program: Component::Runc,
+                    options: words.runc_options.clone(),
+                    steps: &SHIM,
+                },
                 pid,
                 address: format!("unix:///run/containerd/s/{socket}").into(),
                 events: events.clone(),
@@ -728,7 +740,7 @@ impl Shim {
 
     /// Queues an event. Events reach containerd one after the other, in the order of queueing.
     fn publish(self: &Rc<Self>, ctx: &Ctx, id: &Rc<str>, kind: TaskEventKind) {
-        let namespace = self.runc.namespace;
+        let namespace = self.namespace;
         let event = TaskEvent { namespace, container_id: id.clone(), kind };
         // An exit is caused by the end of a process, everything else by the call in progress.
         let ctx = if ctx.call_id().is_some() { ctx.detached() } else { ctx.clone() };
