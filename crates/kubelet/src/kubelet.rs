@@ -99,16 +99,39 @@ impl Kubelet {
         endpoint: Endpoint,
         host: Rc<dyn Host>,
     ) -> Self {
-        let kubelet = Self(Rc::new(Machine {
+        let kubelet = Self::install(sim, config, endpoint, host);
+        kubelet.restart();
+        kubelet
+    }
+
+    /// A kubelet whose process has not started yet.
+    pub fn install(
+        sim: &Sim,
+        config: KubeletConfig,
+        endpoint: Endpoint,
+        host: Rc<dyn Host>,
+    ) -> Self {
+        Self(Rc::new(Machine {
             sim: sim.clone(),
             config: Rc::new(config),
             endpoint,
             host,
             api_server: Rc::default(),
             process: RefCell::default(),
-        }));
-        kubelet.restart();
-        kubelet
+        }))
+    }
+
+    pub(crate) fn config(&self) -> &KubeletConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// A client of the runtime.
+    pub(crate) fn cri(&self) -> CriClient {
+        cri_client(&self.0.config, self.0.endpoint.clone())
     }
 
     /// Kills the process. Containers go on; calls that are open are cut off.

@@ -48,7 +48,7 @@ mod volumes;
 mod events;
 
 mod startup;
-pub use startup::{StartUp, start_up};
+pub use startup::StartUp;
 
 pub mod topology;
 

@@ -22,6 +22,9 @@ pub struct Scenario {
     /// The Kubernetes version, as `1.36`; the stack's own if left out.
     #[serde(default, deserialize_with = "version")]
     pub kubernetes: Option<kubelet::Version>,
+    /// How the kubelet is started and configured, where that differs from its defaults.
+    #[serde(default)]
+    pub kubelet: KubeletSpec,
     /// The seed of all randomness.
     #[serde(default)]
     pub seed: u64,
@@ -84,6 +87,27 @@ pub struct Text {
     pub en: String,
     /// Simplified Chinese.
     pub zh: String,
+}
+
+/// What is special about the kubelet.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KubeletSpec {
+    /// Its start-up is part of what is simulated; if left out, it runs from the beginning.
+    #[serde(default)]
+    pub start_up: Option<StartUpSpec>,
+}
+
+/// How the kubelet is told to start.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartUpSpec {
+    /// `--container-runtime`, until 1.23: `docker` or `remote`; the stack's own if left out.
+    #[serde(default)]
+    pub container_runtime: Option<String>,
+    /// It was built without Docker.
+    #[serde(default)]
+    pub dockerless: bool,
 }
 
 /// What is special about an image.

@@ -2,7 +2,8 @@
 
 mod format;
 pub use format::{
-    Action, ContainerSpec, ImageDeclaration, RunSpec, Scenario, Step, TermSpec, Text,
+    Action, ContainerSpec, ImageDeclaration, KubeletSpec, RunSpec, Scenario, StartUpSpec, Step,
+    TermSpec, Text,
 };
 
 mod duration;

@@ -35,6 +35,7 @@ library! {
     "delete-pod",
     "host-network",
     "both-stacks",
+    "kubelet-start",
 }
 
 /// The built-in scenario of a key.

@@ -3,9 +3,10 @@
 use crate::host::NodeHost;
 use crate::{Action, ImageDeclaration, Scenario, Stack};
 use api::Problem;
-use kubelet::{Kubelet, KubeletConfig};
+use kubelet::{Kubelet, KubeletConfig, StartUp};
 use node::{Behaviour, ImageSpec, Node, Programs, Registry, Run, TermBehaviour};
-use sim::Sim;
+use runtimes::docker::Dockershim;
+use sim::{Ctx, Sim};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Header, Time, Trace};
@@ -56,7 +57,11 @@ impl Simulation {
         let node = Node::boot(&ctx, "node-1");
         let registry = Rc::new(registry(scenario));
         let programs = Rc::new(programs(scenario));
-        let endpoint = stack.start(&ctx, &node, registry, programs);
+        let start_up = scenario.kubelet.start_up.as_ref();
+        let (endpoint, dockershim) = match start_up {
+            Some(_) => stack.install(&ctx, &node, registry, programs),
+            None => (stack.start(&ctx, &node, registry, programs), None),
+        };
         let config = KubeletConfig { version, ..KubeletConfig::default() };
         let host = NodeHost {
             node,
@@ -64,7 +69,18 @@ impl Simulation {
             config_maps: scenario.config_maps.clone(),
             secrets: scenario.secrets.clone(),
         };
-        let kubelet = Kubelet::start_on(&sim, config, endpoint, Rc::new(host));
+        let kubelet = Kubelet::install(&sim, config, endpoint, Rc::new(host));
+        match start_up {
+            None => kubelet.restart(),
+            Some(asked) => {
+                let own = if dockershim.is_some() { "docker" } else { "remote" };
+                let start = StartUp {
+                    container_runtime: asked.container_runtime.as_deref().unwrap_or(own).into(),
+                    dockerless: asked.dockerless,
+                };
+                sim.spawn(start_up_with(kubelet.clone(), ctx.clone(), start, dockershim));
+            }
+        }
         let header = Header {
             format: Trace::FORMAT,
             scenario: scenario.title.en.clone(),
@@ -177,6 +193,23 @@ pub fn start_many_pods(pods: u32, stack: Stack) -> Result<Simulation, Vec<Proble
     });
     simulation.apply(Duration::ZERO, named.collect());
     Ok(simulation)
+}
+
+/// The kubelet's `main`; one that cannot start leaves the trace of its error.
+async fn start_up_with(
+    kubelet: Kubelet,
+    ctx: Ctx,
+    start: StartUp,
+    dockershim: Option<Rc<Dockershim>>,
+) {
+    if let Some(dockershim) = &dockershim {
+        dockershim.refuse();
+    }
+    let serve_docker = async |ctx: Ctx| match &dockershim {
+        Some(dockershim) => dockershim.boot(&ctx).await,
+        None => Err("there is no Docker on this node".to_owned()),
+    };
+    let _ = kubelet.start_up(&ctx, &start, serve_docker).await;
 }
 
 /// The pods of a manifest; none of an empty one.

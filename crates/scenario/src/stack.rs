@@ -76,6 +76,28 @@ impl Stack {
         }
     }
 
+    /// The same, but a CRI server inside the kubelet's process waits for [`docker::Dockershim::boot`].
+    pub(crate) fn install(
+        self,
+        ctx: &Ctx,
+        node: &node::Node,
+        registry: Rc<node::Registry>,
+        programs: Rc<node::Programs>,
+    ) -> (Endpoint, Option<Rc<docker::Dockershim>>) {
+        match self {
+            Self::Dockershim => {
+                let options = docker::DockerOptions {
+                    registry,
+                    programs,
+                    ..docker::DockerOptions::default()
+                };
+                let (endpoint, shim) = docker::install(ctx, node, options);
+                (endpoint, Some(shim))
+            }
+            _ => (self.start(ctx, node, registry, programs), None),
+        }
+    }
+
     /// The components of the stack and who talks to whom.
     #[must_use]
     pub fn topology(self) -> Topology {

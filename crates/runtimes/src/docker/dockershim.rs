@@ -219,10 +219,19 @@ impl Dockershim {
     /// A daemon that does not answer, is too old, or uses another cgroup driver: the kubelet exits.
     pub async fn boot(self: &Rc<Self>, ctx: &Ctx) -> Result<(), String> {
         let result = self.start_up(ctx).await;
-        *self.started.borrow_mut() = Some(result.is_ok());
+        self.serve(result.is_ok());
+        result
+    }
+
+    /// Nobody has started it yet: whoever dials is told so.
+    pub fn refuse(&self) {
+        self.serve(false);
+    }
+
+    fn serve(&self, started: bool) {
+        *self.started.borrow_mut() = Some(started);
         self.changes.mark();
         self.starting.notify();
-        result
     }
 
     /// Models: kubernetes@v1.22.6 `docker_service.go` `NewDockerService`, `Start`.

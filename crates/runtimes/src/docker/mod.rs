@@ -94,6 +94,18 @@ impl DockerOptions {
 /// time passes; calls that come earlier wait for its end.
 #[must_use]
 pub fn start(ctx: &Ctx, node: &Node, options: DockerOptions) -> Endpoint {
+    let (endpoint, shim) = install(ctx, node, options);
+    let detached = ctx.detached();
+    ctx.spawn(async move {
+        // Who cannot start says so to everybody who dials.
+        let _ = shim.boot(&detached).await;
+    });
+    endpoint
+}
+
+/// The same, with a dockershim that waits for [`Dockershim::boot`].
+#[must_use]
+pub fn install(ctx: &Ctx, node: &Node, options: DockerOptions) -> (Endpoint, Rc<Dockershim>) {
     let DockerOptions { registry, programs, shim, dockerd, network_configured } = options;
     if network_configured {
         node.write_file(ctx, "/etc/cni/net.d/10-podnet.conflist", NETWORK_CONFIG);
@@ -123,18 +135,14 @@ pub fn start(ctx: &Ctx, node: &Node, options: DockerOptions) -> Endpoint {
     let engine: Rc<dyn DockerEngine> = Rc::new(daemon);
     let programs = Rc::new(NodePrograms::new(node, flavor, pid));
     let shim = Dockershim::new(ctx, node, engine, programs, shim, views, changes.clone());
-    let (booting, detached) = (Rc::clone(&shim), ctx.detached());
-    ctx.spawn(async move {
-        // Who cannot start says so to everybody who dials.
-        let _ = booting.boot(&detached).await;
-    });
-    Endpoint {
+    let endpoint = Endpoint {
         component: flavor.component(),
         address: flavor.socket().into(),
-        service: shim,
+        service: Rc::clone(&shim) as Rc<dyn cri::Cri<Ctx>>,
         changes,
         latency: CRI_LATENCY,
-    }
+    };
+    (endpoint, shim)
 }
 
 /// Adds the components of the stack below the kubelet, and who talks to whom.
