@@ -18,4 +18,4 @@ pub use stack::Stack;
 mod host;
 
 mod simulate;
-pub use simulate::{Simulation, simulate, start_many_pods};
+pub use simulate::{Machine, Simulation, simulate, start_many_pods};

@@ -6,7 +6,7 @@ use api::Problem;
 use kubelet::{Kubelet, KubeletConfig, StartUp};
 use node::{Behaviour, ImageSpec, Node, Programs, Registry, Run, TermBehaviour};
 use runtimes::docker::Dockershim;
-use sim::{Ctx, Sim};
+use sim::{Ctx, Endpoint, Sim};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Header, Time, Trace};
@@ -23,6 +23,57 @@ pub fn simulate(scenario: &Scenario, stack: Stack) -> Result<Trace, Vec<Problem>
     let mut simulation = Simulation::new(scenario, stack)?;
     simulation.run_until(Time::ZERO + scenario.until.map_or(DEFAULT_UNTIL, |until| until.0));
     Ok(simulation.into_trace())
+}
+
+/// A node on which a stack's daemons run, before anybody has asked anything of them.
+pub struct Machine {
+    /// The clockwork.
+    pub sim: Sim,
+    /// The node.
+    pub node: Node,
+    /// Where the stack answers.
+    pub endpoint: Endpoint,
+    /// What a trace of it begins with.
+    pub header: Header,
+}
+
+impl Machine {
+    /// Boots a node with what the scenario says about images, containers, faults and the seed, at
+    /// a moment of virtual time.
+    #[must_use]
+    pub fn boot(scenario: &Scenario, stack: Stack, at: Time) -> Self {
+        Self::with_stack(scenario, stack, at, |ctx, node, registry, programs| {
+            (stack.start(ctx, node, registry, programs), ())
+        })
+        .0
+    }
+
+    fn with_stack<T>(
+        scenario: &Scenario,
+        stack: Stack,
+        at: Time,
+        start: impl FnOnce(&Ctx, &Node, Rc<Registry>, Rc<Programs>) -> (Endpoint, T),
+    ) -> (Self, T) {
+        let sim = Sim::new(scenario.seed);
+        sim.run_until(at);
+        for fault in &scenario.faults {
+            sim.arm(fault.clone());
+        }
+        let ctx = sim.ctx();
+        let node = Node::boot(&ctx, "node-1");
+        let registry = Rc::new(registry(scenario));
+        let programs = Rc::new(programs(scenario));
+        let (endpoint, started) = start(&ctx, &node, registry, programs);
+        let header = Header {
+            format: Trace::FORMAT,
+            scenario: scenario.title.en.clone(),
+            stack: stack.key().to_owned(),
+            kubernetes: scenario.kubernetes.unwrap_or(stack.kubernetes()).to_string(),
+            seed: scenario.seed,
+            topology: stack.topology(),
+        };
+        (Self { sim, node, endpoint, header }, started)
+    }
 }
 
 /// A simulation in progress.
@@ -49,19 +100,14 @@ impl Simulation {
         }
 
         let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
-        let sim = Sim::new(scenario.seed);
-        for fault in &scenario.faults {
-            sim.arm(fault.clone());
-        }
-        let ctx = sim.ctx();
-        let node = Node::boot(&ctx, "node-1");
-        let registry = Rc::new(registry(scenario));
-        let programs = Rc::new(programs(scenario));
         let start_up = scenario.kubelet.start_up.as_ref();
-        let (endpoint, dockershim) = match start_up {
-            Some(_) => stack.install(&ctx, &node, registry, programs),
-            None => (stack.start(&ctx, &node, registry, programs), None),
+        let start = |ctx: &_, node: &_, registry, programs| match start_up {
+            Some(_) => stack.install(ctx, node, registry, programs),
+            None => (stack.start(ctx, node, registry, programs), None),
         };
+        let (machine, dockershim) = Machine::with_stack(scenario, stack, Time::ZERO, start);
+        let Machine { sim, node, endpoint, header } = machine;
+        let ctx = sim.ctx();
         let config = KubeletConfig { version, ..KubeletConfig::default() };
         let host = NodeHost {
             node,
@@ -81,14 +127,6 @@ impl Simulation {
                 sim.spawn(start_up_with(kubelet.clone(), ctx.clone(), start, dockershim));
             }
         }
-        let header = Header {
-            format: Trace::FORMAT,
-            scenario: scenario.title.en.clone(),
-            stack: stack.key().to_owned(),
-            kubernetes: version.to_string(),
-            seed: scenario.seed,
-            topology: stack.topology(),
-        };
         let simulation = Self { sim, header, kubelet, minor: version.minor };
         simulation.apply(Duration::ZERO, pods);
         for (at, pods) in later {

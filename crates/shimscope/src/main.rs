@@ -20,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Simulate a Pod manifest or a scenario and print the trace
     Simulate(Simulate),
+    /// Serve the CRI on a socket: a simulated node for crictl, critest or a kubelet
+    Serve(Serve),
     /// List the built-in scenarios
     Scenarios,
     /// Compare with recordings of the real components
@@ -71,6 +73,23 @@ struct Simulate {
     detail: u8,
 }
 
+#[derive(clap::Args)]
+struct Serve {
+    /// The runtime stack that answers
+    #[arg(long, value_parser = parse_stack, default_value = "containerd")]
+    stack: Stack,
+    /// The socket to listen on
+    #[arg(long, default_value = "unix:///run/shimscope.sock")]
+    listen: String,
+    /// A built-in scenario by name, or a scenario file: what it says of images, containers and
+    /// faults holds
+    #[arg(long)]
+    scenario: Option<String>,
+    /// Write the trace to this file as it happens
+    #[arg(long)]
+    record: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Format {
     /// One line for an event
@@ -91,6 +110,10 @@ fn main() -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let text = match Arguments::parse().command {
         Command::Simulate(arguments) => simulate(&arguments)?,
+        Command::Serve(arguments) => {
+            serve(arguments)?;
+            String::new()
+        }
         Command::Scenarios => list_scenarios(),
         Command::Golden(Golden::Check { folders }) => {
             let report = shimscope::golden::check(&folders)?;
@@ -142,6 +165,15 @@ fn simulate(arguments: &Simulate) -> Result<String> {
         }
     };
     render(&trace, arguments)
+}
+
+fn serve(arguments: Serve) -> Result<()> {
+    let Serve { stack, listen, scenario, record } = arguments;
+    let scenario = match scenario {
+        Some(name) => load_scenario(&name)?,
+        None => Scenario::default(),
+    };
+    serve::run(&serve::Options { stack, scenario, listen, record })
 }
 
 fn render(trace: &Trace, arguments: &Simulate) -> Result<String> {
