@@ -4,9 +4,10 @@ use super::images::Image;
 use super::store::{Container, Sandbox, Store};
 use cri::{
     ContainerAttributes, ContainerFilter, ContainerState, ContainerStats, ContainerStatsFilter,
-    ContainerStatus, CpuUsage, FilesystemIdentifier, FilesystemUsage, ImageSpec, MemoryUsage,
-    PodSandbox, PodSandboxFilter, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
-    UInt64Value,
+    ContainerStatus, CpuUsage, FilesystemIdentifier, FilesystemUsage, ImageSpec,
+    LinuxPodSandboxStats, MemoryUsage, NetworkInterfaceUsage, NetworkUsage, PodSandbox,
+    PodSandboxAttributes, PodSandboxFilter, PodSandboxNetworkStatus, PodSandboxState,
+    PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, ProcessUsage, SwapUsage, UInt64Value,
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,6 +18,7 @@ use trace::Time;
 const CPU_SHARE: u64 = 100;
 const MEMORY_BYTES: u64 = 8 << 20;
 const DISK_BYTES: u64 = 20 << 10;
+const INODES: u64 = 10;
 
 impl Sandbox {
     fn cri_state(&self) -> PodSandboxState {
@@ -101,46 +103,173 @@ impl Container {
         }
     }
 
+    /// What it uses now, if it runs.
+    pub(crate) fn figures(&self, now: Time) -> Figures {
+        let timestamp = now.unix_nanos();
+        let started_at = self.status.borrow().started_at;
+        let ran_nanos = u64::try_from(timestamp - started_at).unwrap_or_default();
+        Figures {
+            timestamp,
+            ran_nanos,
+            cpu_nanos: ran_nanos / CPU_SHARE,
+            memory: MEMORY_BYTES,
+            disk: DISK_BYTES,
+            inodes: INODES,
+            processes: 1,
+        }
+    }
+
     /// What it uses; its writable layer lies below `image_fs`.
     pub(crate) fn stats(&self, now: Time, image_fs: &str) -> ContainerStats {
         let kept = self.kept.borrow().get();
-        let timestamp = now.unix_nanos();
-        let value = |value| Some(UInt64Value { value });
         let attributes = ContainerAttributes {
             id: self.id.to_string(),
             metadata: kept.metadata,
             labels: kept.labels,
             annotations: kept.annotations,
         };
+        let figures = self.figures(now);
+        let timestamp = figures.timestamp;
         let running = self.state() == ContainerState::ContainerRunning;
-        let started_at = self.status.borrow().started_at;
-        let ran = u64::try_from(timestamp - started_at).unwrap_or_default();
-        let cpu = CpuUsage {
-            timestamp,
-            usage_core_nano_seconds: value(ran / CPU_SHARE),
-            usage_nano_cores: value(1_000_000_000 / CPU_SHARE),
-            psi: None,
-        };
-        let memory = MemoryUsage {
-            timestamp,
-            working_set_bytes: value(MEMORY_BYTES),
-            usage_bytes: value(MEMORY_BYTES),
-            rss_bytes: value(MEMORY_BYTES),
-            ..MemoryUsage::default()
-        };
         ContainerStats {
             attributes: Some(attributes),
-            cpu: running.then_some(cpu),
-            memory: running.then_some(memory),
+            cpu: running.then(|| figures.cpu(1)),
+            memory: running.then(|| figures.memory()),
             writable_layer: Some(FilesystemUsage {
                 timestamp,
                 fs_id: Some(FilesystemIdentifier { mountpoint: image_fs.to_owned() }),
-                used_bytes: value(DISK_BYTES),
-                inodes_used: value(10),
+                used_bytes: value(figures.disk),
+                inodes_used: value(figures.inodes),
+            }),
+            swap: running.then(|| SwapUsage {
+                timestamp,
+                swap_available_bytes: value(0),
+                swap_usage_bytes: value(0),
             }),
             ..ContainerStats::default()
         }
     }
+}
+
+/// What something uses, in want of anything that would really use it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// When, in nanoseconds since 1970.
+    pub(crate) timestamp: i64,
+    /// How long it has run, in nanoseconds.
+    pub(crate) ran_nanos: u64,
+    /// Processor time, in nanoseconds.
+    pub(crate) cpu_nanos: u64,
+    /// Memory, in bytes.
+    pub(crate) memory: u64,
+    /// What it has written, in bytes.
+    pub(crate) disk: u64,
+    /// Files that it has made.
+    pub(crate) inodes: u64,
+    /// Its processes.
+    pub(crate) processes: u64,
+}
+
+impl Figures {
+    /// Its processor time, if so many containers are running.
+    fn cpu(&self, running: u64) -> CpuUsage {
+        CpuUsage {
+            timestamp: self.timestamp,
+            usage_core_nano_seconds: value(self.cpu_nanos),
+            usage_nano_cores: value(running * 1_000_000_000 / CPU_SHARE),
+            psi: None,
+        }
+    }
+
+    fn memory(&self) -> MemoryUsage {
+        MemoryUsage {
+            timestamp: self.timestamp,
+            working_set_bytes: value(self.memory),
+            usage_bytes: value(self.memory),
+            rss_bytes: value(self.memory),
+            ..MemoryUsage::default()
+        }
+    }
+}
+
+const fn value(value: u64) -> Option<UInt64Value> {
+    Some(UInt64Value { value })
+}
+
+/// PodSandboxStats: what a ready sandbox and its running containers use together.
+pub(crate) fn sandbox_stats(
+    sandbox: &Sandbox,
+    store: &Store<Container>,
+    now: Time,
+    image_fs: &str,
+) -> PodSandboxStats {
+    let kept = sandbox.kept.get();
+    let timestamp = now.unix_nanos();
+    let containers = sandbox.containers.borrow();
+    let containers = containers.iter().filter_map(|id| store.get(id).ok());
+    let running: Vec<Rc<Container>> = containers
+        .filter(|container| container.state() == ContainerState::ContainerRunning)
+        .collect();
+    let mut sum = Figures { timestamp, ..Figures::default() };
+    for container in &running {
+        let figures = container.figures(now);
+        sum.cpu_nanos += figures.cpu_nanos;
+        sum.memory += figures.memory;
+        sum.processes += figures.processes;
+    }
+    let network = sandbox.network.as_ref().map(|_| {
+        let interface = NetworkInterfaceUsage {
+            name: "eth0".to_owned(),
+            rx_bytes: value(0),
+            rx_errors: value(0),
+            tx_bytes: value(0),
+            tx_errors: value(0),
+        };
+        NetworkUsage {
+            timestamp,
+            default_interface: Some(interface.clone()),
+            interfaces: vec![interface],
+        }
+    });
+    let linux = LinuxPodSandboxStats {
+        cpu: Some(sum.cpu(running.len() as u64)),
+        memory: Some(sum.memory()),
+        network,
+        process: Some(ProcessUsage { timestamp, process_count: value(sum.processes) }),
+        containers: running.iter().map(|container| container.stats(now, image_fs)).collect(),
+        io: None,
+    };
+    PodSandboxStats {
+        attributes: Some(PodSandboxAttributes {
+            id: sandbox.id.to_string(),
+            metadata: kept.metadata,
+            labels: kept.labels,
+            annotations: kept.annotations,
+        }),
+        linux: Some(linux),
+        windows: None,
+    }
+}
+
+/// ListPodSandboxStats: those that are ready.
+pub(crate) fn all_sandbox_stats(
+    sandboxes: &Store<Sandbox>,
+    store: &Store<Container>,
+    filter: Option<PodSandboxStatsFilter>,
+    now: Time,
+    image_fs: &str,
+) -> Vec<PodSandboxStats> {
+    let PodSandboxStatsFilter { id, label_selector } = filter.unwrap_or_default();
+    let found = match id.as_str() {
+        "" => sandboxes.candidates(&label_selector),
+        id => sandboxes.get(id).into_iter().collect(),
+    };
+    found
+        .iter()
+        .filter(|sandbox| sandbox.is_ready())
+        .filter(|sandbox| has_labels(&sandbox.kept.get().labels, &label_selector))
+        .map(|sandbox| sandbox_stats(sandbox, store, now, image_fs))
+        .collect()
 }
 
 /// ListPodSandbox.

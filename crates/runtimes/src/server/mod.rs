@@ -5,8 +5,10 @@
 //! anything is theirs alone.
 
 pub(crate) mod config;
+pub(crate) mod events;
 pub(crate) mod images;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod store;
 
 use cri::{Code, Status};

@@ -10,14 +10,14 @@ use crate::oci::{Bind, NamespaceRequest, Spec};
 use crate::server::config::{kept_status, process_args, security_context, target};
 use crate::server::images::Image;
 use cri::{
-    ContainerConfig, CreateContainerRequest, CreateContainerResponse, NamespaceMode,
-    NamespaceOption, PodSandboxConfig, Status,
+    ContainerConfig, ContainerEventType, CreateContainerRequest, CreateContainerResponse,
+    NamespaceMode, NamespaceOption, PodSandboxConfig, Status,
 };
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use trace::{Effect, NamespaceKind};
+use trace::NamespaceKind;
 
 impl CriPlugin {
     pub(super) async fn do_create_container(
@@ -134,8 +134,8 @@ impl CriPlugin {
         });
         containers.insert(id, &container);
         sandbox.containers.borrow_mut().push(id.clone());
-        ctx.effect(Effect::Container(container.view()));
-        self.0.changes.mark();
+        self.container_changed(ctx, &container);
+        self.publish(ctx, id, &sandbox.id, ContainerEventType::ContainerCreatedEvent);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 use super::container_create::not_running;
 use super::store::Container;
 use super::{CriPlugin, Inner, failed, prefixed};
-use cri::{ReopenContainerLogResponse, StartContainerResponse, Status};
+use cri::{ContainerEventType, ReopenContainerLogResponse, StartContainerResponse, Status};
 use sim::Ctx;
 use std::rc::Rc;
 use trace::Exit;
@@ -52,6 +52,9 @@ impl CriPlugin {
         };
         container.status.borrow_mut().starting = false;
         self.container_changed(ctx, &container);
+        if started.is_ok() {
+            self.publish(ctx, id, &container.sandbox.id, ContainerEventType::ContainerStartedEvent);
+        }
         // Its process may have ended in the meantime, before anybody could hear of it.
         if started.is_ok() {
             let pid = container.status.borrow().pid;

@@ -7,8 +7,8 @@ use super::store::Container;
 use super::{CriPlugin, Inner, failed, prefixed};
 use crate::server::config::signal_number;
 use cri::{
-    Code, ContainerState, RemoveContainerResponse, Status, StopContainerRequest,
-    StopContainerResponse,
+    Code, ContainerEventType, ContainerState, RemoveContainerResponse, Status,
+    StopContainerRequest, StopContainerResponse,
 };
 use futures_util::future::{Either, select};
 use node::SIGKILL;
@@ -149,6 +149,8 @@ impl CriPlugin {
             }
             plugin.container_changed(&ctx, &container);
             container.stopped.notify();
+            let stopped = ContainerEventType::ContainerStoppedEvent;
+            plugin.publish(&ctx, &container.id, &container.sandbox.id, stopped);
         });
     }
 
@@ -205,6 +207,8 @@ impl CriPlugin {
             self.0.container_names.release(&container.name);
             ctx.effect(Effect::ContainerRemoved { id: id.clone() });
             self.0.changes.mark();
+            let deleted = ContainerEventType::ContainerDeletedEvent;
+            self.publish(ctx, id, &container.sandbox.id, deleted);
         }
         Ok(RemoveContainerResponse {})
     }

@@ -4,6 +4,7 @@
 //! `internal/cri/server`.
 
 mod container_create;
+mod container_events;
 mod container_exec;
 mod container_list;
 mod container_start;
@@ -17,8 +18,9 @@ mod status;
 use super::core::Client;
 use crate::cni::Cni;
 use crate::oci::{TaskEvent, TaskEventKind};
+use crate::server::events::Events;
 use crate::server::store::{Container, Names, Sandbox, Store};
-use crate::server::{failed, images, list, prefixed, status as status_of, store};
+use crate::server::{failed, images, list, metrics, prefixed, status as status_of, store};
 use async_trait::async_trait;
 use cri::*;
 use node::{Node, Programs};
@@ -46,6 +48,7 @@ struct Inner {
     containers: Store<Container>,
     sandbox_names: Names,
     container_names: Names,
+    events: Events,
     pod_cidr: RefCell<String>,
 }
 
@@ -67,6 +70,7 @@ impl CriPlugin {
             containers: Store::default(),
             sandbox_names: Names::default(),
             container_names: Names::default(),
+            events: Events::default(),
             pod_cidr: RefCell::default(),
         }));
         let weak = Rc::downgrade(&plugin.0);
@@ -346,6 +350,65 @@ impl RuntimeService<Ctx> for CriPlugin {
         request: ListContainerStatsRequest,
     ) -> Result<ListContainerStatsResponse, Status> {
         Ok(self.do_list_container_stats(ctx, request.filter))
+    }
+
+    async fn pod_sandbox_stats(
+        &self,
+        ctx: &Ctx,
+        request: PodSandboxStatsRequest,
+    ) -> Result<PodSandboxStatsResponse, Status> {
+        self.do_pod_sandbox_stats(ctx, &request.pod_sandbox_id)
+    }
+
+    async fn list_pod_sandbox_stats(
+        &self,
+        ctx: &Ctx,
+        request: ListPodSandboxStatsRequest,
+    ) -> Result<ListPodSandboxStatsResponse, Status> {
+        let Inner { sandboxes, containers, .. } = &*self.0;
+        let (now, root) = (ctx.now(), image::IMAGE_FS);
+        let stats = list::all_sandbox_stats(sandboxes, containers, request.filter, now, root);
+        Ok(ListPodSandboxStatsResponse { stats })
+    }
+
+    async fn list_metric_descriptors(
+        &self,
+        _: &Ctx,
+        _: ListMetricDescriptorsRequest,
+    ) -> Result<ListMetricDescriptorsResponse, Status> {
+        Ok(ListMetricDescriptorsResponse { descriptors: metrics::descriptors() })
+    }
+
+    async fn list_pod_sandbox_metrics(
+        &self,
+        ctx: &Ctx,
+        _: ListPodSandboxMetricsRequest,
+    ) -> Result<ListPodSandboxMetricsResponse, Status> {
+        Ok(self.do_list_pod_sandbox_metrics(ctx))
+    }
+
+    async fn get_container_events(
+        &self,
+        _: &Ctx,
+        _: GetEventsRequest,
+    ) -> Result<EventStream<ContainerEventResponse>, Status> {
+        Ok(self.0.events.subscribe())
+    }
+
+    async fn update_pod_sandbox_resources(
+        &self,
+        ctx: &Ctx,
+        request: UpdatePodSandboxResourcesRequest,
+    ) -> Result<UpdatePodSandboxResourcesResponse, Status> {
+        self.do_update_pod_sandbox_resources(ctx, &request).await
+    }
+
+    async fn checkpoint_container(
+        &self,
+        _: &Ctx,
+        request: CheckpointContainerRequest,
+    ) -> Result<CheckpointContainerResponse, Status> {
+        Err(self.do_checkpoint_container(&request.container_id))
     }
 }
 

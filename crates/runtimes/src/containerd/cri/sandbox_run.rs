@@ -10,7 +10,7 @@ use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{Bind, NamespaceRequest, Spec};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
 use cri::{
-    NamespaceMode, PodSandboxConfig, PodSandboxMetadata, RunPodSandboxRequest,
+    ContainerEventType, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, RunPodSandboxRequest,
     RunPodSandboxResponse, Status,
 };
 use node::{Program, SIGKILL};
@@ -126,6 +126,8 @@ impl CriPlugin {
         sandbox.state.set(SandboxState::Ready);
         self.0.sandboxes.insert(id, sandbox);
         self.sandbox_changed(ctx, sandbox);
+        self.publish(ctx, id, id, ContainerEventType::ContainerCreatedEvent);
+        self.publish(ctx, id, id, ContainerEventType::ContainerStartedEvent);
         // Its process may have ended in the meantime, before anybody could hear of it.
         if !self.0.node.is_alive(sandbox.pid.get()) {
             self.sandbox_exited(&ctx.detached(), sandbox);

@@ -6,7 +6,7 @@
 use super::sandbox_run::shm;
 use super::store::{Sandbox, SandboxState};
 use super::{CriPlugin, failed, prefixed};
-use cri::{Code, RemovePodSandboxResponse, Status, StopPodSandboxResponse};
+use cri::{Code, ContainerEventType, RemovePodSandboxResponse, Status, StopPodSandboxResponse};
 use node::SIGKILL;
 use sim::Ctx;
 use std::rc::Rc;
@@ -100,6 +100,8 @@ impl CriPlugin {
         if sandbox.state.replace(SandboxState::NotReady) != SandboxState::NotReady {
             sandbox.pid.set(0);
             self.sandbox_changed(ctx, sandbox);
+            let stopped = ContainerEventType::ContainerStoppedEvent;
+            self.publish(ctx, &sandbox.id, &sandbox.id, stopped);
         }
         sandbox.stopped.notify();
     }
@@ -143,6 +145,7 @@ impl CriPlugin {
         if self.0.sandboxes.remove(id) {
             ctx.effect(Effect::SandboxRemoved { id: id.clone() });
             self.0.changes.mark();
+            self.publish(ctx, id, id, ContainerEventType::ContainerDeletedEvent);
         }
         match client.delete_sandbox(ctx, id).await {
             Err(error) if error.code != "NotFound" => {
