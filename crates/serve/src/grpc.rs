@@ -9,7 +9,6 @@ use futures_util::stream::{self, BoxStream};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,44 +16,51 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tonic::body::Body;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, ServerStreamingService};
+use tonic::{Request, Response};
 
 /// The longest message that is read or written, as containerd has it
 /// (`defaults.DefaultMaxRecvMsgSize`).
 const MESSAGE_MAX: usize = 16 << 20;
 
-/// Answers on connections.
-#[derive(Clone)]
-pub(crate) struct Server {
-    machine: Rc<Machine>,
+/// The answers to one request. On the wire a single response looks like a stream of one.
+pub(crate) type Responses = BoxStream<'static, Result<Bytes, tonic::Status>>;
+
+/// How a request ends: with responses, or with a status.
+pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<Response<Responses>, tonic::Status>>>>;
+
+/// Whoever answers requests.
+pub(crate) trait Handler {
+    /// Answers a request to a path.
+    fn call(self: Rc<Self>, path: String, request: Request<Bytes>) -> Reply;
+
+    /// The longest message that is read or written, in bytes.
+    fn message_max(&self) -> usize {
+        MESSAGE_MAX
+    }
 }
 
-impl Server {
-    pub(crate) const fn new(machine: Rc<Machine>) -> Self {
-        Self { machine }
+/// Answers on connections for ever; ends only if no more can be accepted.
+pub(crate) async fn accept(socket: &Socket, handler: Rc<dyn Handler>) -> std::io::Result<()> {
+    loop {
+        let stream = socket.accept().await?;
+        tokio::task::spawn_local(answer(stream, handler.clone()));
     }
+}
 
-    /// Accepts connections for ever; ends only if no more can be accepted.
-    pub(crate) async fn accept(&self, socket: &Socket) -> std::io::Result<()> {
-        loop {
-            let stream = socket.accept().await?;
-            tokio::task::spawn_local(self.clone().answer(stream));
-        }
-    }
-
-    async fn answer(self, stream: UnixStream) {
-        let service = service_fn(|request| {
-            let machine = self.machine.clone();
-            async move { Ok::<_, Infallible>(handle(machine, request).await) }
-        });
-        // However the connection ends, the client knows it better.
-        let _ = hyper::server::conn::http2::Builder::new(OnThisThread)
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(1000)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-    }
+async fn answer(stream: UnixStream, handler: Rc<dyn Handler>) {
+    let service = service_fn(|request| {
+        let handler = handler.clone();
+        async move { Ok::<_, Infallible>(handle(handler, request).await) }
+    });
+    // However the connection ends, the client knows it better.
+    let _ = hyper::server::conn::http2::Builder::new(OnThisThread)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(1000)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Runs what a connection consists of on the thread that it was accepted on.
@@ -69,14 +75,16 @@ impl<F: Future + 'static> Executor<F> for OnThisThread {
     }
 }
 
-async fn handle(machine: Rc<Machine>, request: Request<Incoming>) -> Response<tonic::body::Body> {
+async fn handle(
+    handler: Rc<dyn Handler>,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Body> {
     let path = request.uri().path().to_owned();
     let time = request.headers().get("grpc-timeout").and_then(|value| timeout(value.as_bytes()));
-    let call = Call { machine, path };
-    let mut grpc = Grpc::new(Bytewise)
-        .max_decoding_message_size(MESSAGE_MAX)
-        .max_encoding_message_size(MESSAGE_MAX);
-    let answer = grpc.server_streaming(call, request);
+    let limit = handler.message_max();
+    let mut grpc =
+        Grpc::new(Bytewise).max_decoding_message_size(limit).max_encoding_message_size(limit);
+    let answer = grpc.server_streaming(Call { handler, path }, request);
     let response = match time {
         Some(time) => match tokio::time::timeout(time, answer).await {
             Ok(response) => response,
@@ -88,7 +96,7 @@ async fn handle(machine: Rc<Machine>, request: Request<Incoming>) -> Response<to
 }
 
 /// A message that is too long is `ResourceExhausted` in Go, and `OutOfRange` here.
-fn as_go_says(response: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
+fn as_go_says(response: hyper::Response<Body>) -> hyper::Response<Body> {
     let status = tonic::Status::from_header_map(response.headers());
     match status.filter(|status| status.code() == tonic::Code::OutOfRange) {
         Some(status) => {
@@ -115,24 +123,27 @@ fn timeout(header: &[u8]) -> Option<Duration> {
     })
 }
 
-/// One request's way to the machine. On the wire a single response looks like a stream of one.
+/// One request on its way.
 struct Call {
-    machine: Rc<Machine>,
+    handler: Rc<dyn Handler>,
     path: String,
 }
-
-type Responses = BoxStream<'static, Result<Bytes, tonic::Status>>;
 
 impl ServerStreamingService<Bytes> for Call {
     type Response = Bytes;
     type ResponseStream = Responses;
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Responses>, tonic::Status>>>>;
+    type Future = Reply;
 
-    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (machine, path) = (self.machine.clone(), std::mem::take(&mut self.path));
+    fn call(&mut self, request: Request<Bytes>) -> Reply {
+        self.handler.clone().call(std::mem::take(&mut self.path), request)
+    }
+}
+
+impl Handler for Machine {
+    fn call(self: Rc<Self>, path: String, request: Request<Bytes>) -> Reply {
         Box::pin(async move {
-            let answer = machine.call(&path, request.into_inner()).await.map_err(status)?;
-            Ok(tonic::Response::new(responses(answer)))
+            let answer = Self::call(&self, &path, request.into_inner()).await.map_err(status)?;
+            Ok(Response::new(responses(answer)))
         })
     }
 }

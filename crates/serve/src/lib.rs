@@ -9,11 +9,14 @@ pub use client::Client;
 
 mod grpc;
 mod machine;
+
+mod proxy;
+pub use proxy::{ProxyOptions, proxy};
+
 mod record;
 mod socket;
 
 use anyhow::{Context, Result};
-use grpc::Server;
 use machine::Machine;
 use scenario::{Scenario, Stack};
 use socket::Socket;
@@ -42,22 +45,36 @@ pub struct Options {
 /// A socket that somebody listens on already, or that cannot be made; a file that cannot be
 /// written.
 pub fn run(options: &Options) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(options))
+    block_on(async {
+        let socket = Socket::bind(&options.listen)?;
+        let machine = Rc::new(Machine::boot(options)?);
+        eprintln!("{} on {}", options.stack.key(), socket.address());
+        until_signal(async {
+            tokio::select! {
+                result = machine.drive() => result.context("writing the trace"),
+                result = grpc::accept(&socket, machine.clone()) => {
+                    result.context("accepting a connection")
+                }
+            }
+        })
+        .await?;
+        machine.finish()
+    })
 }
 
-async fn serve(options: &Options) -> Result<()> {
+/// Runs on this thread alone.
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, work)
+}
+
+/// Works until a signal asks to end.
+async fn until_signal(work: impl Future<Output = Result<()>>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let socket = Socket::bind(&options.listen)?;
-    let machine = Rc::new(Machine::boot(options)?);
-    let server = Server::new(machine.clone());
-    eprintln!("{} on {}", options.stack.key(), socket.address());
     tokio::select! {
-        result = machine.drive() => result.context("writing the trace")?,
-        result = server.accept(&socket) => result.context("accepting a connection")?,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        result = work => result,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
     }
-    machine.finish()
 }

@@ -32,8 +32,9 @@ impl Recorder {
     }
 
     /// Adds events, whose times become relative to the beginning.
-    pub(crate) fn append(&mut self, events: Vec<Event>) -> Result<()> {
-        if events.is_empty() {
+    pub(crate) fn append(&mut self, events: impl IntoIterator<Item = Event>) -> Result<()> {
+        let mut events = events.into_iter().peekable();
+        if events.peek().is_none() {
             return Ok(());
         }
         self.file.seek(SeekFrom::End(-(END.len() as i64)))?;

@@ -22,6 +22,8 @@ enum Command {
     Simulate(Simulate),
     /// Serve the CRI on a socket: a simulated node for crictl, critest or a kubelet
     Serve(Serve),
+    /// Stand between a kubelet and its runtime and write down what they say
+    Record(Record),
     /// List the built-in scenarios
     Scenarios,
     /// Compare with recordings of the real components
@@ -90,6 +92,18 @@ struct Serve {
     record: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+struct Record {
+    /// The runtime's socket
+    #[arg(long)]
+    upstream: String,
+    /// The socket for the kubelet
+    #[arg(long, default_value = "unix:///run/shimscope-proxy.sock")]
+    listen: String,
+    /// The trace's file
+    file: PathBuf,
+}
+
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Format {
     /// One line for an event
@@ -112,6 +126,10 @@ fn main() -> Result<ExitCode> {
         Command::Simulate(arguments) => simulate(&arguments)?,
         Command::Serve(arguments) => {
             serve(arguments)?;
+            String::new()
+        }
+        Command::Record(Record { upstream, listen, file }) => {
+            serve::proxy(&serve::ProxyOptions { upstream, listen, file })?;
             String::new()
         }
         Command::Scenarios => list_scenarios(),
