@@ -19,7 +19,7 @@ use yew::Reducible;
 pub enum Stacks {
     /// This one.
     One(Stack),
-    /// All of them, side by side.
+    /// Docker as it was and what took its place, side by side.
     Both,
 }
 
@@ -35,7 +35,7 @@ impl Stacks {
     pub fn list(self) -> Vec<Stack> {
         match self {
             Self::One(stack) => vec![stack],
-            Self::Both => Stack::ALL.to_vec(),
+            Self::Both => vec![Stack::Dockershim, Stack::Containerd],
         }
     }
 }

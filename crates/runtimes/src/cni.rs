@@ -164,6 +164,11 @@ impl Cni {
         self.network().map(|_| ())
     }
 
+    /// The name of the network that the configuration describes; empty where there is none.
+    pub(crate) fn network_name(&self) -> Rc<str> {
+        self.network().map_or("".into(), |network| network.name.clone())
+    }
+
     /// The network that the configuration directory describes now.
     fn network(&self) -> Result<Rc<Network>, SimError> {
         let Inner { node, options, loaded, .. } = &*self.0;

@@ -18,6 +18,7 @@ mod json;
 
 pub mod cni;
 pub mod containerd;
+pub mod crio;
 pub mod docker;
 pub mod fake;
 pub mod oci;

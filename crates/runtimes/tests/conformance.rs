@@ -32,6 +32,20 @@ const STACKS: &[Stack] = &[
         fails: &[],
     },
     Stack {
+        name: "crio",
+        start: support::crio,
+        not_found: Code::NotFound,
+        stops_unknown_containers: true,
+        exec_timeout: Code::DeadlineExceeded,
+        fails: &[
+            ("one_name_is_for_one_container", "whoever asks again gets the same container"),
+            ("one_name_is_for_one_sandbox", "whoever asks again gets the same sandbox"),
+            ("a_stopped_sandbox_has_no_process_and_no_address", "the address stays in the status"),
+            ("exec_sync_times_out", "a command that takes too long has exit code -1"),
+            ("requests_without_anything_are_answered", "an image without a name is an error"),
+        ],
+    },
+    Stack {
         name: "dockershim",
         start: support::dockershim,
         not_found: Code::Unknown,

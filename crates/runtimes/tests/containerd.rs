@@ -10,7 +10,7 @@ use sim::{Fault, Sim};
 use std::cell::RefCell;
 use std::rc::Rc;
 use support::{World, container, play, pod};
-use trace::{Level, NamespaceKind, Outcome, Trace, What};
+use trace::{NamespaceKind, Outcome, Trace, What};
 
 /// Which step of which upstream function a line of the listing is, so that a reader can compare.
 /// A line that nobody can place fails the test.
@@ -55,18 +55,7 @@ const STEPS: &[(&str, &str)] = &[
 ];
 
 fn check(trace: &Trace, file: expect_test::ExpectFile) {
-    let mut text = String::new();
-    for line in trace::listing::listing(trace, Level::Hops).lines() {
-        let step = STEPS.iter().find(|(part, _)| line.contains(part)).map(|(_, step)| *step);
-        if line.contains('←') {
-            text.push_str(line.trim_end());
-        } else {
-            assert!(step.is_some(), "which step is this? {line}");
-            text.push_str(&format!("{line:100}  # {}", step.unwrap_or_default()));
-        }
-        text.push('\n');
-    }
-    file.assert_eq(&text);
+    file.assert_eq(&support::annotated(trace, 0, STEPS));
 }
 
 async fn start_pod(world: World) -> (String, String) {
@@ -93,7 +82,7 @@ fn a_pod_starts() {
 fn a_pod_stops() {
     let from = Rc::new(RefCell::new(0));
     let cursor = from.clone();
-    let mut trace = play(
+    let trace = play(
         support::containerd,
         |_| {},
         async move |world: World| {
@@ -106,26 +95,7 @@ fn a_pod_stops() {
         },
     );
     let start = *from.borrow();
-    // The listing is cut, not the trace: events name each other by their place.
-    let before = trace::listing::listing(
-        &Trace { events: trace.events[..start].to_vec(), ..Trace::default() },
-        Level::Hops,
-    );
-    let whole = trace::listing::listing(&trace, Level::Hops);
-    let rest = whole.lines().skip(before.lines().count()).collect::<Vec<_>>();
-    assert!(rest.first().is_some_and(|line| line.contains("StopContainer")), "{rest:?}");
-    trace.events.clear();
-    let mut text = String::new();
-    for line in rest {
-        let step = STEPS.iter().find(|(part, _)| line.contains(part)).map(|(_, step)| *step);
-        if line.contains('←') {
-            text.push_str(line.trim_end());
-        } else {
-            assert!(step.is_some(), "which step is this? {line}");
-            text.push_str(&format!("{line:100}  # {}", step.unwrap_or_default()));
-        }
-        text.push('\n');
-    }
+    let text = support::annotated(&trace, start, STEPS);
     expect_file!["containerd/pod_stop.txt"].assert_eq(&text);
 }
 

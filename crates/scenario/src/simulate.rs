@@ -42,8 +42,9 @@ impl Machine {
     /// a moment of virtual time.
     #[must_use]
     pub fn boot(scenario: &Scenario, stack: Stack, at: Time) -> Self {
+        let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
         Self::with_stack(scenario, stack, at, |ctx, node, registry, programs| {
-            (stack.start(ctx, node, registry, programs), ())
+            (stack.start(version, ctx, node, registry, programs), ())
         })
         .0
     }
@@ -64,13 +65,14 @@ impl Machine {
         let registry = Rc::new(registry(scenario));
         let programs = Rc::new(programs(scenario));
         let (endpoint, started) = start(&ctx, &node, registry, programs);
+        let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
         let header = Header {
             format: Trace::FORMAT,
             scenario: scenario.title.en.clone(),
             stack: stack.key().to_owned(),
-            kubernetes: scenario.kubernetes.unwrap_or(stack.kubernetes()).to_string(),
+            kubernetes: version.to_string(),
             seed: scenario.seed,
-            topology: stack.topology(),
+            topology: stack.topology(version),
         };
         (Self { sim, node, endpoint, header }, started)
     }
@@ -102,8 +104,8 @@ impl Simulation {
         let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
         let start_up = scenario.kubelet.start_up.as_ref();
         let start = |ctx: &_, node: &_, registry, programs| match start_up {
-            Some(_) => stack.install(ctx, node, registry, programs),
-            None => (stack.start(ctx, node, registry, programs), None),
+            Some(_) => stack.install(version, ctx, node, registry, programs),
+            None => (stack.start(version, ctx, node, registry, programs), None),
         };
         let (machine, dockershim) = Machine::with_stack(scenario, stack, Time::ZERO, start);
         let Machine { sim, node, endpoint, header } = machine;

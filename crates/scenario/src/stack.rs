@@ -1,6 +1,6 @@
 //! The stacks that a scenario can run on.
 
-use runtimes::{containerd, docker};
+use runtimes::{containerd, crio, docker};
 use serde::Deserialize;
 use sim::{Ctx, Endpoint};
 use std::rc::Rc;
@@ -14,11 +14,15 @@ pub enum Stack {
     Dockershim,
     /// containerd with its CRI plugin.
     Containerd,
+    /// CRI-O.
+    Crio,
+    /// dockershim's successor, a process of its own.
+    CriDockerd,
 }
 
 impl Stack {
     /// Every stack.
-    pub const ALL: [Self; 2] = [Self::Dockershim, Self::Containerd];
+    pub const ALL: [Self; 4] = [Self::Dockershim, Self::Containerd, Self::Crio, Self::CriDockerd];
 
     /// The key in scenarios, links and commands.
     #[must_use]
@@ -26,6 +30,8 @@ impl Stack {
         match self {
             Self::Dockershim => "dockershim",
             Self::Containerd => "containerd",
+            Self::Crio => "crio",
+            Self::CriDockerd => "cri-dockerd",
         }
     }
 
@@ -38,7 +44,10 @@ impl Stack {
     /// The name that people use.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.key()
+        match self {
+            Self::Crio => "CRI-O",
+            _ => self.key(),
+        }
     }
 
     /// The Kubernetes version that it runs under unless a scenario says otherwise.
@@ -46,13 +55,14 @@ impl Stack {
     pub const fn kubernetes(self) -> kubelet::Version {
         match self {
             Self::Dockershim => kubelet::Version::V1_22,
-            Self::Containerd => kubelet::Version::V1_36,
+            Self::Containerd | Self::Crio | Self::CriDockerd => kubelet::Version::V1_36,
         }
     }
 
-    /// Starts the stack's daemons on a node.
+    /// Starts the stack's daemons on a node, as they were in the days of a Kubernetes version.
     pub(crate) fn start(
         self,
+        version: kubelet::Version,
         ctx: &Ctx,
         node: &node::Node,
         registry: Rc<node::Registry>,
@@ -63,6 +73,24 @@ impl Stack {
                 ctx,
                 node,
                 docker::DockerOptions { registry, programs, ..docker::DockerOptions::default() },
+            ),
+            Self::CriDockerd => docker::start(
+                ctx,
+                node,
+                docker::DockerOptions {
+                    registry,
+                    programs,
+                    ..docker::DockerOptions::cri_dockerd()
+                },
+            ),
+            Self::Crio => crio::start(
+                ctx,
+                node,
+                crio::CrioOptions {
+                    registry,
+                    programs,
+                    ..crio::CrioOptions::for_kubernetes(version.minor)
+                },
             ),
             Self::Containerd => containerd::start(
                 ctx,
@@ -79,6 +107,7 @@ impl Stack {
     /// The same, but a CRI server inside the kubelet's process waits for [`docker::Dockershim::boot`].
     pub(crate) fn install(
         self,
+        version: kubelet::Version,
         ctx: &Ctx,
         node: &node::Node,
         registry: Rc<node::Registry>,
@@ -94,18 +123,23 @@ impl Stack {
                 let (endpoint, shim) = docker::install(ctx, node, options);
                 (endpoint, Some(shim))
             }
-            _ => (self.start(ctx, node, registry, programs), None),
+            _ => (self.start(version, ctx, node, registry, programs), None),
         }
     }
 
-    /// The components of the stack and who talks to whom.
+    /// The components of the stack and who talks to whom, as they were in the days of a Kubernetes
+    /// version.
     #[must_use]
-    pub fn topology(self) -> Topology {
+    pub fn topology(self, version: kubelet::Version) -> Topology {
         let mut topology = Topology::default();
         kubelet::topology::add(&mut topology);
         match self {
             Self::Dockershim => docker::topology(&mut topology),
             Self::Containerd => containerd::topology(&mut topology),
+            Self::Crio => {
+                crio::topology(&mut topology, crio::default_runtime(version.minor));
+            }
+            Self::CriDockerd => docker::topology_cri_dockerd(&mut topology),
         }
         topology
     }

@@ -65,7 +65,10 @@ pub fn describe(trace: &Trace, event: &Event) -> String {
                 let took = event.at.since(trace.event(answer.call).at);
                 format!("← {} ms", took.as_micros() as f64 / 1000.0)
             }
-            Outcome::Error { code, message } => format!("← error {code}: {message}"),
+            Outcome::Error { code, message } => {
+                // What a program printed may have several lines; here it has one.
+                format!("← error {code}: {}", message.replace('\n', " "))
+            }
         },
         What::Effect(effect) => describe_effect(trace, effect),
     }

@@ -25,6 +25,7 @@ mod images;
 
 mod cri;
 pub use self::cri::CriPlugin;
+pub(crate) use self::cri::output_of;
 
 use crate::cni::{Cni, CniOptions};
 use node::{Node, Programs, Registry};

@@ -38,6 +38,8 @@ impl Step {
 
 /// The subcommands that somebody uses.
 pub(crate) struct Steps {
+    /// Where in the bundle the runtime writes the number of the first process.
+    pub(crate) pid_file: &'static str,
     pub(crate) create: Step,
     pub(crate) start: Step,
     pub(crate) kill: Step,
@@ -48,6 +50,7 @@ pub(crate) struct Steps {
 
 /// Those of a shim.
 pub(super) const SHIM: Steps = Steps {
+    pid_file: "init.pid",
     create: shim_step(
         "runc create",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create",
@@ -162,9 +165,9 @@ impl Runc {
         spec: &Spec,
     ) -> Result<Created, SimError> {
         let step = &self.steps.create;
-        let bundle = bundle.clone();
+        let (bundle, pid_file) = (bundle.clone(), self.steps.pid_file);
         let arguments = move |id: &str| {
-            let pid_file = format!("{bundle}/init.pid");
+            let pid_file = format!("{bundle}/{pid_file}");
             vec![
                 "--bundle".to_owned(),
                 bundle.to_string(),

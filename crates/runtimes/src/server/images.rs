@@ -127,17 +127,18 @@ impl ImageStore {
         {
             return Some(image.clone());
         }
-        let prefix = match text.strip_prefix("sha256:") {
-            Some(_) => text.to_owned(),
-            None => format!("sha256:{text}"),
-        };
+        // Ids begin with the algorithm or do without, which depends on the server.
+        let text = text.strip_prefix("sha256:").unwrap_or(text);
         let by_id = self.by_id.borrow();
-        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-        let mut found = by_id.range::<str, _>(from).take_while(|(id, _)| id.starts_with(&prefix));
-        match (found.next(), found.next()) {
-            (Some((_, image)), None) => Some(image.clone()),
-            _ => None,
-        }
+        [text.to_owned(), format!("sha256:{text}")].iter().find_map(|prefix| {
+            let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+            let mut found =
+                by_id.range::<str, _>(from).take_while(|(id, _)| id.starts_with(prefix));
+            match (found.next(), found.next()) {
+                (Some((_, image)), None) => Some(image.clone()),
+                _ => None,
+            }
+        })
     }
 
     /// All images, by id.

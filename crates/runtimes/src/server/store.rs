@@ -75,6 +75,14 @@ pub(crate) struct Network {
     pub(crate) set_up: Cell<bool>,
 }
 
+impl Network {
+    /// The file is gone: from now on the plugins are asked without a path.
+    pub(crate) fn forget_path(&self) {
+        let mut request = self.request.borrow_mut();
+        *request = Rc::new(CniRequest { netns: "".into(), ..(**request).clone() });
+    }
+}
+
 impl Sandbox {
     pub(crate) fn is_ready(&self) -> bool {
         self.state.get() == SandboxState::Ready
@@ -305,6 +313,11 @@ impl Names {
         }
         names.insert(name.clone(), id.clone());
         Ok(())
+    }
+
+    /// Who has a name.
+    pub(crate) fn holder(&self, name: &str) -> Option<Rc<str>> {
+        self.0.borrow().get(name).cloned()
     }
 
     pub(crate) fn release(&self, name: &str) {

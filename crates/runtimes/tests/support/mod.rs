@@ -41,6 +41,12 @@ pub fn dockershim(
     start(ctx, node, DockerOptions { registry, programs, ..DockerOptions::default() })
 }
 
+/// CRI-O with crun.
+pub fn crio(ctx: &Ctx, node: &Node, registry: Rc<Registry>, programs: Rc<Programs>) -> Endpoint {
+    use runtimes::crio::{CrioOptions, start};
+    start(ctx, node, CrioOptions { registry, programs, ..CrioOptions::default() })
+}
+
 /// A node, and a client of its runtime.
 #[derive(Clone)]
 pub struct World {
@@ -74,6 +80,28 @@ pub fn play<F: Future<Output = ()> + 'static>(
     sim.run_until(Time::from_millis(3_600_000));
     assert!(ended.get(), "the scene waits for ever");
     Trace { events: sim.take_events(), ..Trace::default() }
+}
+
+/// The listing of a trace at the level of hops from a cursor on, each line with the step that it
+/// is, so that a reader can compare. A line that nobody can place fails the test.
+pub fn annotated(trace: &Trace, from: usize, steps: &[(&str, &str)]) -> String {
+    use trace::{Level, listing::listing};
+    // The listing is cut, not the trace: events name each other by their place.
+    let before = Trace { events: trace.events[..from].to_vec(), ..Trace::default() };
+    let skipped = listing(&before, Level::Hops).lines().count();
+    let whole = listing(trace, Level::Hops);
+    let mut text = String::new();
+    for line in whole.lines().skip(skipped) {
+        let step = steps.iter().find(|(part, _)| line.contains(part)).map(|(_, step)| *step);
+        if line.contains('←') {
+            text.push_str(line.trim_end());
+        } else {
+            assert!(step.is_some(), "which step is this? {line}");
+            text.push_str(&format!("{line:100}  # {}", step.unwrap_or_default()));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn registry() -> Registry {

@@ -71,7 +71,7 @@ impl CriPlugin {
 }
 
 /// What a command writes to its standard output, where that is plain to see.
-pub(super) fn output_of(argv: &[Rc<str>]) -> String {
+pub(crate) fn output_of(argv: &[Rc<str>]) -> String {
     let words: Vec<&str> = argv.iter().map(|word| &**word).collect();
     let line = match words.as_slice() {
         ["echo" | "/bin/echo", words @ ..] => words.join(" "),

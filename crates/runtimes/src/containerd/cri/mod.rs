@@ -15,6 +15,8 @@ mod sandbox_run;
 mod sandbox_stop;
 mod status;
 
+pub(crate) use container_exec::output_of;
+
 use super::core::Client;
 use crate::cni::Cni;
 use crate::oci::{TaskEvent, TaskEventKind};

@@ -5,7 +5,6 @@
 
 use super::store::{Network, Sandbox, SandboxState};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
-use crate::cni::CniRequest;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{Bind, NamespaceRequest, Spec};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
@@ -194,9 +193,7 @@ impl CriPlugin {
     pub(super) fn remove_netns(&self, ctx: &Ctx, network: &Network) {
         if let Some(namespace) = network.namespace.take() {
             self.0.node.unbind_namespace(ctx, namespace);
-            // From now on the plugins are asked without a path.
-            let mut request = network.request.borrow_mut();
-            *request = Rc::new(CniRequest { netns: "".into(), ..(**request).clone() });
+            network.forget_path();
         }
     }
 
