@@ -56,6 +56,7 @@ impl Version {
             user_specified_image: minor >= 29,
             keep_probe_results: minor >= 35,
             pod_resources: minor >= 24,
+            evented_pleg: minor >= 26,
         }
     }
 
@@ -150,6 +151,8 @@ pub struct Features {
     pub keep_probe_results: bool,
     /// The sandbox's configuration carries the pod's overhead and resources.
     pub pod_resources: bool,
+    /// PLEG can follow the runtime's events (a gate that is off by default).
+    pub evented_pleg: bool,
 }
 
 /// Who divides control groups: the runtime by itself, or through systemd.
@@ -195,6 +198,8 @@ pub struct KubeletConfig {
     pub max_container_restart_period: Duration,
     /// How often PLEG looks at the runtime.
     pub relist_period: Duration,
+    /// The gate `EventedPLEG`: PLEG follows the runtime's events.
+    pub evented_pleg: bool,
     /// Where containers' logs are.
     pub pod_logs_directory: Rc<str>,
     /// Where the kubelet keeps its files.
@@ -231,6 +236,7 @@ impl Default for KubeletConfig {
             sync_frequency: Duration::from_secs(60),
             max_container_restart_period: Duration::from_secs(300),
             relist_period: Duration::from_secs(1),
+            evented_pleg: false,
             pod_logs_directory: "/var/log/pods".into(),
             root_directory: "/var/lib/kubelet".into(),
             cpu_millis: 4000,

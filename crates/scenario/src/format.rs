@@ -96,6 +96,9 @@ pub struct KubeletSpec {
     /// Its start-up is part of what is simulated; if left out, it runs from the beginning.
     #[serde(default)]
     pub start_up: Option<StartUpSpec>,
+    /// The gate `EventedPLEG`, from 1.26 on: PLEG follows the runtime's events.
+    #[serde(default, rename = "eventedPLEG")]
+    pub evented_pleg: bool,
 }
 
 /// How the kubelet is told to start.

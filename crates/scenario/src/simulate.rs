@@ -110,7 +110,11 @@ impl Simulation {
         let (machine, dockershim) = Machine::with_stack(scenario, stack, Time::ZERO, start);
         let Machine { sim, node, endpoint, header } = machine;
         let ctx = sim.ctx();
-        let config = KubeletConfig { version, ..KubeletConfig::default() };
+        let config = KubeletConfig {
+            version,
+            evented_pleg: scenario.kubelet.evented_pleg,
+            ..KubeletConfig::default()
+        };
         let host = NodeHost {
             node,
             ctx: ctx.clone(),

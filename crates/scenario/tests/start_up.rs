@@ -6,7 +6,7 @@ use trace::{Outcome, Protocol, Trace, What};
 fn run(stack: Stack, version: &str, start_up: StartUpSpec) -> Trace {
     let scenario = Scenario {
         kubernetes: Some(version.parse().expect("a version")),
-        kubelet: KubeletSpec { start_up: Some(start_up) },
+        kubelet: KubeletSpec { start_up: Some(start_up), ..KubeletSpec::default() },
         until: Some(scenario::ScenarioDuration(std::time::Duration::from_secs(5))),
         manifest: "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: a, image: b}]}"
             .to_owned(),

@@ -30,6 +30,9 @@ use trace::{ContainerState, Effect, Protocol, Time, What};
 const UID: &str = "u1";
 /// How long a pod may take from the last disturbance to its goal: back-offs of 10 to 80 s and a resync.
 const PATIENCE: Duration = Duration::from_secs(200);
+/// What it may take longer where PLEG follows events: nobody tells of a sandbox that vanishes, and the
+/// next relist comes after five minutes.
+const PATIENCE_FOR_EVENTS: Duration = Duration::from_secs(300);
 /// How long after its deletion the last of a pod may be seen: its grace and two garbage collections.
 const CLEAN_UP: Duration = Duration::from_secs(240);
 
@@ -44,6 +47,8 @@ struct Shape {
     /// with restartPolicy Never `computePodActions` makes no second sandbox once the pod has
     /// containers, and the phase waits for those that never come.
     needs_its_sandbox: bool,
+    /// Whether PLEG follows the runtime's events.
+    evented: bool,
     /// How many disturbances a sequence has at most.
     moves: usize,
     /// At how many moments after the last one the next may come.
@@ -57,6 +62,7 @@ const SHAPES: &[Shape] = &[
         script: r#"{"images": ["i"]}"#,
         goal: &["Running, ready"],
         needs_its_sandbox: false,
+        evented: false,
         moves: 3,
         moments: 4,
     },
@@ -66,6 +72,7 @@ const SHAPES: &[Shape] = &[
         script: "{}",
         goal: &["Running, ready"],
         needs_its_sandbox: false,
+        evented: false,
         moves: 2,
         moments: 10,
     },
@@ -78,6 +85,7 @@ const SHAPES: &[Shape] = &[
             "second": {"runs": [{"exitAfterMs": 300}]}}}"#,
         goal: &["Running, ready"],
         needs_its_sandbox: false,
+        evented: false,
         moves: 2,
         moments: 20,
     },
@@ -90,6 +98,7 @@ const SHAPES: &[Shape] = &[
             "job": {"runs": [{"exitAfterMs": 1500}]}}}"#,
         goal: &["Succeeded"],
         needs_its_sandbox: false,
+        evented: false,
         moves: 2,
         moments: 20,
     },
@@ -101,6 +110,7 @@ const SHAPES: &[Shape] = &[
             "b": {"runs": [{"exitAfterMs": 2500}]}}}"#,
         goal: &["Succeeded", "Failed"],
         needs_its_sandbox: true,
+        evented: false,
         moves: 2,
         moments: 16,
     },
@@ -111,6 +121,7 @@ const SHAPES: &[Shape] = &[
         script: r#"{"images": ["i"]}"#,
         goal: &["Running, ready"],
         needs_its_sandbox: false,
+        evented: false,
         moves: 2,
         moments: 12,
     },
@@ -121,6 +132,18 @@ const SHAPES: &[Shape] = &[
             {"exitAfterMs": 500, "exitCode": 1}, {"exitAfterMs": 500, "exitCode": 1}, {}]}}}"#,
         goal: &["Running, ready"],
         needs_its_sandbox: false,
+        evented: false,
+        moves: 2,
+        moments: 12,
+    },
+    Shape {
+        name: "an init container and a container, by events",
+        pod: "{terminationGracePeriodSeconds: 2, initContainers: [{name: first, image: i}], \
+            containers: [{name: app, image: i}]}",
+        script: r#"{"images": ["i"], "containers": {"first": {"runs": [{"exitAfterMs": 300}]}}}"#,
+        goal: &["Running, ready"],
+        needs_its_sandbox: false,
+        evented: true,
         moves: 2,
         moments: 12,
     },
@@ -141,6 +164,8 @@ enum Move {
     SandboxDies,
     /// Somebody removes the sandbox behind the kubelet's back.
     SandboxVanishes,
+    /// The stream of the runtime's events ends.
+    EventsBreakOff,
     /// Somebody deletes the pod.
     Delete,
 }
@@ -347,7 +372,8 @@ fn run(shape: &Shape, path: &[(Time, Move)]) -> Run {
     let sim = Sim::new(1);
     let runtime = FakeRuntime::new(&sim, script(shape, path));
     let host = Rc::new(Machine(runtime.clone()));
-    let kubelet = Kubelet::start_on(&sim, KubeletConfig::default(), runtime.endpoint(), host);
+    let config = KubeletConfig { evented_pleg: shape.evented, ..KubeletConfig::default() };
+    let kubelet = Kubelet::start_on(&sim, config, runtime.endpoint(), host);
     let pod = pod(shape);
     kubelet.add_pod(pod.clone());
 
@@ -365,6 +391,7 @@ fn run(shape: &Shape, path: &[(Time, Move)]) -> Run {
                 kubelet.restart();
             }
             Move::Exit { container, code } => happen("killContainer", container, Some(*code)),
+            Move::EventsBreakOff => runtime.break_off_events(),
             Move::SandboxDies => happen("sandboxNotReady", "", None),
             Move::SandboxVanishes => happen("removeSandbox", "", None),
             Move::Delete => kubelet.delete_pod(UID, None),
@@ -373,7 +400,8 @@ fn run(shape: &Shape, path: &[(Time, Move)]) -> Run {
     let last = path.last().map_or(Time::ZERO, |(at, _)| *at);
     let is_deleted = path.iter().any(|(_, disturbance)| *disturbance == Move::Delete);
     let mut missed = Vec::new();
-    let mut at = last + PATIENCE;
+    let slack = if shape.evented { PATIENCE_FOR_EVENTS } else { Duration::ZERO };
+    let mut at = last + PATIENCE + slack;
     if !is_deleted {
         sim.run_until(at);
         let status = kubelet.pod_status(UID).map_or_else(String::new, |it| api::summary(&it));
@@ -385,7 +413,7 @@ fn run(shape: &Shape, path: &[(Time, Move)]) -> Run {
         }
         kubelet.delete_pod(UID, None);
     }
-    at += CLEAN_UP;
+    at += CLEAN_UP + slack;
     sim.run_until(at);
     if !kubelet.pods().is_empty() {
         missed.push(format!("{at}: the deleted pod is still known"));
@@ -481,7 +509,8 @@ fn next_moves(shape: &Shape, path: &[(Time, Move)], events: &[trace::Event]) -> 
                 let method = &*call.op;
                 let changes = !method.starts_with("List")
                     && (!method.ends_with("Status") || method == "ImageStatus")
-                    && method != "Version";
+                    && method != "Version"
+                    && method != "ContainerEventResponse";
                 if changes {
                     let nth = counts.entry(method).or_default();
                     let fails = if method == "ExecSync" {
@@ -528,6 +557,9 @@ fn next_moves(shape: &Shape, path: &[(Time, Move)], events: &[trace::Event]) -> 
                 .extend([0, 1].map(|code| (at, Move::Exit { container: container.clone(), code })));
         }
         found.extend([(at, Move::SandboxDies), (at, Move::SandboxVanishes)]);
+        if shape.evented {
+            found.push((at, Move::EventsBreakOff));
+        }
         if !deleted {
             found.push((at, Move::Delete));
         }

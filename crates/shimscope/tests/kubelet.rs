@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use kubelet::{Data, Host, Kubelet, KubeletConfig, Version};
-use runtimes::fake::{FakeRuntime, Script};
+use runtimes::fake::{FakeRuntime, RuntimeEvent, Script};
 use sim::Sim;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -45,10 +45,14 @@ struct World {
 
 impl World {
     fn new(minor: u16, script: &str) -> Self {
+        let config = KubeletConfig { version: Version::minor(minor), ..KubeletConfig::default() };
+        Self::configured(config, script)
+    }
+
+    fn configured(config: KubeletConfig, script: &str) -> Self {
         let sim = Sim::new(7);
         let script: Script = serde_json::from_str(script).expect("a script");
         let runtime = FakeRuntime::new(&sim, script);
-        let config = KubeletConfig { version: Version::minor(minor), ..KubeletConfig::default() };
         let machine =
             Rc::new(Machine { runtime: runtime.clone(), config_maps: RefCell::default() });
         let kubelet = Kubelet::start_on(&sim, config, runtime.endpoint(), machine.clone());
@@ -79,7 +83,9 @@ impl World {
             match &event.what {
                 What::Call(call) if call.protocol == Protocol::Cri => {
                     let op = &*call.op;
-                    let poll = op.starts_with("List") || op.ends_with("Status");
+                    let poll = op.starts_with("List")
+                        || op.ends_with("Status")
+                        || op == "ContainerEventResponse";
                     if !poll {
                         writeln!(text, "{at} {op}{}", request(&call.request)).expect("text");
                     }
@@ -174,6 +180,85 @@ fn a_pod_of_the_api_server_lives_and_is_deleted() {
         60.000 StopPodSandbox sb-1
         60.000 RemovePodSandbox sb-1
     "#]]);
+}
+
+/// How often the runtime was asked for a list of everything.
+fn lists(world: &World) -> usize {
+    world.lines();
+    let events = world.events.borrow();
+    events.iter().filter(|event| event.as_call().is_some_and(|call| call.op == "Relist")).count()
+}
+
+#[test]
+fn pleg_follows_events_and_goes_back_to_lists_when_the_stream_breaks_off() {
+    let config = KubeletConfig { evented_pleg: true, ..KubeletConfig::default() };
+    let script = r#"{"images": ["example.com/app:1"], "containers": {"app": {"runs": [
+        {"exitAfterMs": 2345, "exitCode": 1}, {"exitAfterMs": 2345, "exitCode": 1}, {}]}}}"#;
+    let world = World::configured(config, script);
+    world.kubelet.add_pod(world.pod(ONE));
+    world.until(20.0);
+    world.check(&expect![[r#"
+        0.000 GetContainerEvents
+        0.500     = Pending; app waiting (ContainerCreating)
+        0.500 RunPodSandbox web
+        0.600     = Pending; app waiting (ContainerCreating)
+        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.600 CreateContainer sb-1 app
+        0.620   Created spec.containers{app} Container created
+        0.620 StartContainer ctr-1
+        0.650   Started spec.containers{app} Container started
+        0.650     = Running, ready; app running
+        2.995     = Running; app terminated (Error)
+        2.995   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        2.995 CreateContainer sb-1 app 1
+        3.015   Created spec.containers{app} Container created
+        3.015 StartContainer ctr-2
+        3.045   Started spec.containers{app} Container started
+        3.045     = Running, ready; app running
+        5.390     = Running; app terminated (Error)
+        5.390   BackOff spec.containers{app} Back-off restarting failed container app in pod web_default(u1)
+        5.390 RemoveContainer ctr-1
+        5.390   ContainerStatus failed: NotFound
+        10.000     = Running; app waiting (CrashLoopBackOff)
+        10.000   BackOff spec.containers{app} Back-off restarting failed container app in pod web_default(u1)
+        17.000   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        17.000 CreateContainer sb-1 app 2
+        17.020   Created spec.containers{app} Container created
+        17.020 StartContainer ctr-3
+        17.050   Started spec.containers{app} Container started
+        17.050     = Running, ready; app running
+    "#]]);
+    assert_eq!(lists(&world), 1, "the list at the start");
+    // Each stream that ends is followed by a list, the fifth by lists each second.
+    for stream in 1..=5 {
+        world.runtime.break_off_events();
+        world.until(20.0 + f64::from(stream) / 100.0);
+        assert_eq!(lists(&world), 1 + stream as usize);
+    }
+    let kill = RuntimeEvent {
+        action: "killContainer".to_owned(),
+        container: "app".to_owned(),
+        exit_code: Some(3),
+        after_ms: 0,
+    };
+    world.runtime.happen(&kill);
+    world.until(22.0);
+    world.check(&expect![[r#"
+        21.010     = Running; app terminated (Error)
+        21.010   BackOff spec.containers{app} Back-off restarting failed container app in pod web_default(u1)
+        21.010 RemoveContainer ctr-2
+    "#]]);
+    assert!(lists(&world) > 6);
+    // A kubelet before 1.26 has no such gate.
+    let config = KubeletConfig {
+        version: Version::minor(25),
+        evented_pleg: true,
+        ..KubeletConfig::default()
+    };
+    let world = World::configured(config, r#"{"images": ["example.com/app:1"]}"#);
+    world.kubelet.add_pod(world.pod(ONE));
+    world.until(20.0);
+    assert!(lists(&world) > 1);
 }
 
 #[test]

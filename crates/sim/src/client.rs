@@ -1,7 +1,7 @@
 //! Calling a runtime over the Container Runtime Interface.
 
 use crate::{Changes, Ctx, Hop};
-use cri::{Cri, Named, Rpc, Status};
+use cri::{Cri, Named, Request, Rpc, Status, StreamRpc};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Payload, Protocol};
@@ -55,18 +55,56 @@ impl CriClient {
     /// # Errors
     /// The runtime's, and injected ones.
     pub async fn call<R: Rpc>(&self, ctx: &Ctx, request: R) -> Result<R::Response, Status> {
-        let sent = if ctx.sim().is_recording() { encode(&request) } else { Payload::None };
-        let mut hop = Hop::new(self.caller, self.endpoint.component, Protocol::Cri, R::METHOD)
-            .request(move || sent)
-            .takes(self.endpoint.latency);
-        if let Some([runtime, image]) = self.sources {
-            let file = if R::SERVICE.ends_with("ImageService") { image } else { runtime };
-            hop = hop.source(format!("{file} {}", R::METHOD));
-        }
-        ctx.call_answering(hop, encode, async |ctx| {
+        ctx.call_answering(self.hop(ctx, &request), encode, async |ctx| {
             request.dispatch(&*self.endpoint.service, &ctx).await
         })
         .await
+    }
+
+    /// Opens a stream. What comes through it is recorded by [`CriClient::receive`].
+    ///
+    /// # Errors
+    /// The runtime's, and injected ones.
+    pub async fn stream<R: StreamRpc>(&self, ctx: &Ctx, request: R) -> Result<R::Stream, Status> {
+        let nothing = |_: &R::Stream| Payload::None;
+        ctx.call_answering(self.hop(ctx, &request), nothing, async |ctx| {
+            request.dispatch(&*self.endpoint.service, &ctx).await
+        })
+        .await
+    }
+
+    /// Takes a message from a stream: the runtime speaks, and the client acts on it.
+    pub async fn receive<M: Named>(&self, ctx: &Ctx, message: &M, act: impl AsyncFnOnce(Ctx)) {
+        let name = M::FULL_NAME.rsplit('.').next().unwrap_or(M::FULL_NAME);
+        let sent = if ctx.sim().is_recording() { encode(message) } else { Payload::None };
+        let hop = Hop::new(self.endpoint.component, self.caller, Protocol::Cri, name)
+            .request(move || sent)
+            .takes(self.endpoint.latency);
+        // A message that a fault takes away never comes.
+        let _: Result<(), Status> = ctx
+            .call_answering(
+                hop,
+                |()| Payload::None,
+                async |ctx| {
+                    act(ctx).await;
+                    Ok(())
+                },
+            )
+            .await;
+    }
+
+    fn hop<R: Request>(&self, ctx: &Ctx, request: &R) -> Hop {
+        let sent = if ctx.sim().is_recording() { encode(request) } else { Payload::None };
+        let hop = Hop::new(self.caller, self.endpoint.component, Protocol::Cri, R::METHOD)
+            .request(move || sent)
+            .takes(self.endpoint.latency);
+        match self.sources {
+            Some([runtime, image]) => {
+                let file = if R::SERVICE.ends_with("ImageService") { image } else { runtime };
+                hop.source(format!("{file} {}", R::METHOD))
+            }
+            None => hop,
+        }
     }
 }
 

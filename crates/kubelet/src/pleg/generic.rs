@@ -3,6 +3,7 @@
 //! Upstream: `pkg/kubelet/pleg/generic.go`, `pkg/kubelet/container/cache.go`,
 //! `pkg/kubelet/kuberuntime/kuberuntime_manager.go` `GetPodStatus`.
 
+use super::evented::{CACHE_PERIOD, RELIST_PERIOD};
 use crate::container::{PodStatus, Sandbox, State, Status};
 use crate::kubelet::{Inner, Uid};
 use crate::kuberuntime::labels;
@@ -24,7 +25,7 @@ const OFFSET: Duration = Duration::from_millis(10);
 
 /// The states that a relist tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+pub(super) enum Seen {
     Running,
     Exited,
     Unknown,
@@ -40,32 +41,36 @@ enum EventType {
 }
 
 /// The containers and sandboxes of one pod.
-type Record = Vec<Item>;
+pub(super) type Record = Vec<Item>;
 
 /// One of them.
 #[derive(Clone, Debug)]
-struct Item {
-    id: Rc<str>,
-    seen: Seen,
-    sandbox: bool,
+pub(super) struct Item {
+    pub(super) id: Rc<str>,
+    pub(super) seen: Seen,
+    pub(super) sandbox: bool,
 }
 
 /// What was found out of one pod, and when.
-struct Cached {
-    status: Result<Rc<PodStatus>, cri::Status>,
-    stamp: u64,
+pub(super) struct Cached {
+    pub(super) status: Result<Rc<PodStatus>, cri::Status>,
+    pub(super) stamp: u64,
+    pub(super) at: Time,
 }
 
 /// The generator's memory.
 #[derive(Default)]
 pub(crate) struct Pleg {
-    records: RefCell<BTreeMap<Uid, Record>>,
-    cache: RefCell<BTreeMap<Uid, Cached>>,
+    pub(super) records: RefCell<BTreeMap<Uid, Record>>,
+    pub(super) cache: RefCell<BTreeMap<Uid, Cached>>,
+    /// The runtime's events are followed.
+    pub(super) evented: Cell<bool>,
+    pub(super) cache_update: Cell<bool>,
     /// When the relist comes that has been asked for.
     due: Cell<Option<Time>>,
     /// The number of the last relist that went well.
     relisted: Cell<u64>,
-    fresh: Signal,
+    pub(super) fresh: Signal,
     reinspect: RefCell<BTreeSet<Uid>>,
     orphans: RefCell<BTreeSet<Uid>>,
     lock: Lock,
@@ -111,20 +116,30 @@ impl Inner {
             this.relist().await;
             // What came back to life with the process may have lost its manifest meanwhile.
             this.request_housekeeping();
+            if this.config.evented_pleg && this.features.evented_pleg {
+                this.watch_events().await;
+            }
         });
+    }
+
+    fn relist_period(&self) -> Duration {
+        if self.pleg.evented.get() { RELIST_PERIOD } else { self.config.relist_period }
     }
 
     /// Asks for a relist at the next tick.
     pub(crate) fn schedule_relist(self: &Rc<Self>) {
-        if self.pleg.due.get().is_some() {
+        let tick = self.next_tick(self.relist_period(), OFFSET);
+        // One that comes later is left over from a time of events.
+        if self.pleg.due.get().is_some_and(|due| due <= tick) {
             return;
         }
-        let tick = self.next_tick(self.config.relist_period, OFFSET);
         self.pleg.due.set(Some(tick));
         let this = self.clone();
         self.spawn(async move {
             this.sim.sleep_until(tick).await;
-            this.relist().await;
+            if this.pleg.due.get() == Some(tick) {
+                this.relist().await;
+            }
         });
     }
 
@@ -153,19 +168,27 @@ impl Inner {
                         .map_or_else(|| Ok(Rc::default()), |cached| cached.status.clone());
                 }
             }
-            self.schedule_relist();
+            if self.pleg.evented.get() {
+                self.schedule_cache_update();
+            } else {
+                self.schedule_relist();
+            }
             self.pleg.fresh.wait().await;
         }
     }
 
-    /// Whether a relist after a moment would have found nothing new, so that it was not made.
+    /// Whether a relist after a moment would have found nothing new, so that it was not made; or,
+    /// if the runtime's events are followed, whether there has been time enough for one.
     fn idle_since(&self, time: Time) -> bool {
-        self.pleg.due.get().is_none()
-            && self.next_tick(self.config.relist_period, OFFSET) - self.config.relist_period > time
+        let last = |period, offset| self.next_tick(period, offset) - period;
+        if self.pleg.evented.get() {
+            return last(CACHE_PERIOD, Duration::ZERO) > time;
+        }
+        self.pleg.due.get().is_none() && last(self.config.relist_period, OFFSET) > time
     }
 
     /// Looks at everything that the runtime has.
-    async fn relist(self: &Rc<Self>) {
+    pub(super) async fn relist(self: &Rc<Self>) {
         let guard = self.pleg.lock.acquire().await;
         let seen = self.cri.endpoint().changes.count();
         let stamp = self.stamp();
@@ -269,11 +292,7 @@ impl Inner {
             }
         };
         for container in containers {
-            let seen = match State::from(container.state()) {
-                State::Running => Seen::Running,
-                State::Exited => Seen::Exited,
-                State::Created | State::Unknown => Seen::Unknown,
-            };
+            let seen = State::from(container.state()).into();
             add(&container.labels, container.id, seen, false);
         }
         for sandbox in sandboxes {
@@ -306,10 +325,11 @@ impl Inner {
         let ctx = reference.map_or_else(|| ctx.clone(), |reference| ctx.about_pod(reference));
         match &current {
             Some(record) => {
+                let at = self.sim.now();
                 let status = self.pod_status_of(&ctx, uid, record).await;
                 let failed = status.is_err();
                 let status = status.map(|status| Rc::new(self.keep_ips(uid, status)));
-                self.pleg.cache.borrow_mut().insert(uid.clone(), Cached { status, stamp });
+                self.pleg.cache.borrow_mut().insert(uid.clone(), Cached { status, stamp, at });
                 if failed {
                     self.pleg.reinspect.borrow_mut().insert(uid.clone());
                     return;
@@ -335,7 +355,7 @@ impl Inner {
     }
 
     /// A pod whose sandbox has ended keeps the addresses that it had.
-    fn keep_ips(&self, uid: &Uid, mut status: PodStatus) -> PodStatus {
+    pub(super) fn keep_ips(&self, uid: &Uid, mut status: PodStatus) -> PodStatus {
         let ready = status.sandboxes.iter().any(|sandbox| sandbox.ready);
         if status.ips.is_empty()
             && !ready
@@ -346,7 +366,7 @@ impl Inner {
         status
     }
 
-    fn handle_pleg_event(self: &Rc<Self>, uid: &Uid, cause: Option<EventId>) {
+    pub(super) fn handle_pleg_event(self: &Rc<Self>, uid: &Uid, cause: Option<EventId>) {
         let pod = self.pod_manager.borrow().get(uid).cloned();
         if let Some(pod) = pod {
             let sync = move |this: &Rc<Self>, uid: &Uid| {
@@ -413,7 +433,7 @@ impl Inner {
     }
 
     /// A container's status in the kubelet's terms, with its last words.
-    fn status_of(&self, status: &cri::ContainerStatus) -> Status {
+    pub(super) fn status_of(&self, status: &cri::ContainerStatus) -> Status {
         let state = State::from(status.state());
         let annotation = |name: &str| status.annotations.get(name).map_or("", String::as_str);
         let image = status.image.as_ref();
@@ -470,7 +490,7 @@ impl Inner {
     /// Keeps the newest dead container of each name; none of a pod that is gone.
     ///
     /// Upstream: `pkg/kubelet/pod_container_deletor.go`.
-    fn clean_up_containers_in_pod(self: &Rc<Self>, uid: &Uid, exited: &str) {
+    pub(super) fn clean_up_containers_in_pod(self: &Rc<Self>, uid: &Uid, exited: &str) {
         let Some(status) = self.pleg.cached(uid) else { return };
         let remove_all = self.should_pod_content_be_removed(uid);
         let matched = status.containers.iter().find(|it| *it.id == *exited);
@@ -525,7 +545,7 @@ fn tail_of_log(log: &str) -> String {
     text.split_off(start)
 }
 
-fn sandbox_of(status: &cri::PodSandboxStatus) -> Sandbox {
+pub(super) fn sandbox_of(status: &cri::PodSandboxStatus) -> Sandbox {
     let namespaces = status.linux.as_ref().and_then(|linux| linux.namespaces.as_ref());
     let options = namespaces.and_then(|namespaces| namespaces.options.as_ref());
     Sandbox {

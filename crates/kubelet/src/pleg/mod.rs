@@ -1,4 +1,5 @@
 //! The pod lifecycle event generator.
 
+mod evented;
 mod generic;
 pub(crate) use generic::{Pleg, ips_of};

@@ -11,7 +11,12 @@ mod script;
 pub use script::{ContainerScript, Exec, ExecResult, Run, RuntimeEvent, Script, ScriptFault};
 mod service;
 
-use cri::{ContainerConfig, ContainerState, PodSandboxConfig, Status};
+use cri::ContainerEventType::{
+    self, ContainerCreatedEvent, ContainerDeletedEvent, ContainerStartedEvent,
+    ContainerStoppedEvent,
+};
+use cri::{ContainerConfig, ContainerEventResponse, ContainerState, PodSandboxConfig, Status};
+use futures_channel::mpsc::UnboundedSender;
 use sim::{Changes, Ctx, Endpoint, Signal, Sim, TaskHandle};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,6 +40,8 @@ struct Inner {
     frozen: Cell<bool>,
     thawed: Signal,
     events_set: Cell<bool>,
+    /// Who follows the events of containers.
+    followers: RefCell<Vec<UnboundedSender<Result<ContainerEventResponse, Status>>>>,
 }
 
 #[derive(Default)]
@@ -106,6 +113,7 @@ impl FakeRuntime {
             frozen: Cell::new(false),
             thawed: Signal::default(),
             events_set: Cell::new(false),
+            followers: RefCell::default(),
             script,
         }));
         let ctx = sim.ctx();
@@ -135,6 +143,11 @@ impl FakeRuntime {
     /// Makes something happen now that a script would make happen later.
     pub fn happen(&self, event: &RuntimeEvent) {
         self.0.happen(event);
+    }
+
+    /// Breaks off the streams of events; they can be opened again.
+    pub fn break_off_events(&self) {
+        self.0.followers.borrow_mut().clear();
     }
 
     /// Answers again.
@@ -193,8 +206,40 @@ impl Inner {
         }
     }
 
+    /// Tells whoever follows what has happened to a container or sandbox, and what its sandbox is
+    /// like now.
+    fn publish(&self, kind: ContainerEventType, id: &str, sandbox: u32) {
+        let mut followers = self.followers.borrow_mut();
+        if followers.is_empty() {
+            return;
+        }
+        let numbers = self.containers_of(sandbox);
+        let state = self.state.borrow();
+        let containers = numbers.iter().filter_map(|number| state.containers.get(number));
+        let event = ContainerEventResponse {
+            container_id: id.to_owned(),
+            container_event_type: kind as i32,
+            created_at: self.sim.now().unix_nanos(),
+            pod_sandbox_status: state.sandboxes.get(&sandbox).map(Sandbox::status),
+            containers_statuses: containers.map(Container::status).collect(),
+        };
+        followers.retain(|follower| follower.unbounded_send(Ok(event.clone())).is_ok());
+    }
+
     fn show_sandbox(&self, ctx: &Ctx, number: u32) {
         self.changes.mark();
+        let (id, ready) = {
+            let state = self.state.borrow();
+            let Some(sandbox) = state.sandboxes.get(&number) else { return };
+            (sandbox.id.clone(), sandbox.ready)
+        };
+        let kinds: &[ContainerEventType] = match ready {
+            true => &[ContainerCreatedEvent, ContainerStartedEvent],
+            false => &[ContainerStoppedEvent],
+        };
+        for &kind in kinds {
+            self.publish(kind, &id, number);
+        }
         if !self.sim.is_recording() {
             return;
         }
@@ -213,6 +258,17 @@ impl Inner {
 
     fn show_container(&self, ctx: &Ctx, number: u32) {
         self.changes.mark();
+        let (id, kind, sandbox) = {
+            let state = self.state.borrow();
+            let Some(container) = state.containers.get(&number) else { return };
+            let kind = match container.state {
+                ContainerState::ContainerRunning => ContainerStartedEvent,
+                ContainerState::ContainerExited => ContainerStoppedEvent,
+                _ => ContainerCreatedEvent,
+            };
+            (container.id.clone(), kind, container.sandbox)
+        };
+        self.publish(kind, &id, sandbox);
         if !self.sim.is_recording() {
             return;
         }
@@ -276,6 +332,7 @@ impl Inner {
             }
             container.ended.notify();
             self.changes.mark();
+            self.publish(ContainerDeletedEvent, &container.id, container.sandbox);
             ctx.effect(Effect::ContainerRemoved { id: container.id });
         }
     }
@@ -338,6 +395,7 @@ impl Inner {
         };
         if let Some(sandbox) = removed {
             self.changes.mark();
+            self.publish(ContainerDeletedEvent, &sandbox.id, number);
             ctx.effect(Effect::SandboxRemoved { id: sandbox.id });
         }
     }

@@ -3,20 +3,21 @@
 use super::{Container, Inner, Sandbox, image_id, number};
 use async_trait::async_trait;
 use cri::{
-    Code, ContainerState, ContainerStateValue, ContainerStatus, ContainerStatusRequest,
-    ContainerStatusResponse, CreateContainerRequest, CreateContainerResponse, ExecSyncRequest,
-    ExecSyncResponse, Image, ImageFsInfoRequest, ImageFsInfoResponse, ImageService, ImageSpec,
-    ImageStatusRequest, ImageStatusResponse, LinuxPodSandboxStatus, ListContainersRequest,
-    ListContainersResponse, ListImagesRequest, ListImagesResponse, ListPodSandboxRequest,
-    ListPodSandboxResponse, Namespace, NamespaceMode, PodSandbox, PodSandboxNetworkStatus,
-    PodSandboxState, PodSandboxStateValue, PodSandboxStatus, PodSandboxStatusRequest,
-    PodSandboxStatusResponse, PullImageRequest, PullImageResponse, RemoveContainerRequest,
-    RemoveContainerResponse, RemoveImageRequest, RemoveImageResponse, RemovePodSandboxRequest,
-    RemovePodSandboxResponse, RunPodSandboxRequest, RunPodSandboxResponse, RuntimeCondition,
-    RuntimeService, RuntimeStatus, StartContainerRequest, StartContainerResponse, Status,
-    StatusRequest, StatusResponse, StopContainerRequest, StopContainerResponse,
-    StopPodSandboxRequest, StopPodSandboxResponse, UpdateContainerResourcesRequest,
-    UpdateContainerResourcesResponse, VersionRequest, VersionResponse,
+    Code, ContainerEventResponse, ContainerState, ContainerStateValue, ContainerStatus,
+    ContainerStatusRequest, ContainerStatusResponse, CreateContainerRequest,
+    CreateContainerResponse, EventStream, ExecSyncRequest, ExecSyncResponse, GetEventsRequest,
+    Image, ImageFsInfoRequest, ImageFsInfoResponse, ImageService, ImageSpec, ImageStatusRequest,
+    ImageStatusResponse, LinuxPodSandboxStatus, ListContainersRequest, ListContainersResponse,
+    ListImagesRequest, ListImagesResponse, ListPodSandboxRequest, ListPodSandboxResponse,
+    Namespace, NamespaceMode, PodSandbox, PodSandboxNetworkStatus, PodSandboxState,
+    PodSandboxStateValue, PodSandboxStatus, PodSandboxStatusRequest, PodSandboxStatusResponse,
+    PullImageRequest, PullImageResponse, RemoveContainerRequest, RemoveContainerResponse,
+    RemoveImageRequest, RemoveImageResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
+    RunPodSandboxRequest, RunPodSandboxResponse, RuntimeCondition, RuntimeService, RuntimeStatus,
+    StartContainerRequest, StartContainerResponse, Status, StatusRequest, StatusResponse,
+    StopContainerRequest, StopContainerResponse, StopPodSandboxRequest, StopPodSandboxResponse,
+    UpdateContainerResourcesRequest, UpdateContainerResourcesResponse, VersionRequest,
+    VersionResponse,
 };
 use sim::{Ctx, Signal};
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ impl Sandbox {
         }
     }
 
-    fn status(&self) -> PodSandboxStatus {
+    pub(super) fn status(&self) -> PodSandboxStatus {
         let linux = self.config.linux.as_ref();
         let context = linux.and_then(|linux| linux.security_context.as_ref());
         let options = context.and_then(|context| context.namespace_options.clone());
@@ -108,7 +109,7 @@ impl Container {
         }
     }
 
-    fn status(&self) -> ContainerStatus {
+    pub(super) fn status(&self) -> ContainerStatus {
         let nanos = |at: Time| if at == Time::ZERO { 0 } else { at.unix_nanos() };
         ContainerStatus {
             id: self.id.to_string(),
@@ -506,6 +507,17 @@ impl RuntimeService<Ctx> for Service {
         let id = &request.container_id;
         self.enter(ctx, "UpdateContainerResources", &self.name_of(id)).await?;
         Ok(UpdateContainerResourcesResponse {})
+    }
+
+    async fn get_container_events(
+        &self,
+        ctx: &Ctx,
+        _: GetEventsRequest,
+    ) -> Result<EventStream<ContainerEventResponse>, Status> {
+        self.enter(ctx, "GetContainerEvents", "").await?;
+        let (sender, stream) = futures_channel::mpsc::unbounded();
+        self.followers.borrow_mut().push(sender);
+        Ok(stream)
     }
 
     async fn exec_sync(
