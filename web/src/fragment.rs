@@ -1,23 +1,26 @@
 //! What the address bar holds: enough to come back to this moment.
 //!
 //! ```text
-//! #scenario=single-container&stack=both&step=42&detail=3&lang=zh
+//! #scenario=single-container&stack=both&step=42&detail=3&lang=zh&panel=debug&break=op:PullImage
 //! ```
 //!
+//! Changes of the scenario are in `edits=`, as JSON; each breakpoint or watch has a `break=`.
 //! A manifest of the user's own travels along as `manifest=`, as long as it is short enough for a
 //! link. Whatever is not understood is left out and named.
 
-use crate::state::{Stacks, State};
+use crate::model::point::Point;
+use crate::state::{Stacks, State, Tab};
 use crate::text::Lang;
-use scenario::Stack;
+use scenario::{Edit, Stack};
 use std::fmt::Write;
+use std::rc::Rc;
 use trace::Level;
 
 /// The longest manifest that is put into a link, in bytes.
 const MANIFEST_MAX: usize = 6_000;
 
 /// The parts of a fragment; none where the link does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fragment {
     /// The key of a built-in scenario.
     pub scenario: Option<String>,
@@ -31,6 +34,12 @@ pub struct Fragment {
     pub detail: Option<Level>,
     /// The language.
     pub lang: Option<Lang>,
+    /// The panel of the inspector.
+    pub tab: Option<Tab>,
+    /// What is changed about the scenario.
+    pub edits: Rc<[Edit]>,
+    /// Breakpoints and watches.
+    pub points: Vec<Point>,
     /// What was not understood.
     pub bad: Vec<String>,
 }
@@ -70,6 +79,24 @@ impl Fragment {
                     fragment.lang = Lang::of(&value);
                     fragment.lang.is_some()
                 }
+                ("panel", Some(value)) => {
+                    fragment.tab = Tab::from_key(&value);
+                    fragment.tab.is_some()
+                }
+                ("edits", Some(value)) => match serde_json::from_str::<Vec<Edit>>(&value) {
+                    Ok(edits) => {
+                        fragment.edits = edits.into();
+                        true
+                    }
+                    Err(_) => false,
+                },
+                ("break", Some(value)) => match Point::from_key(&value) {
+                    Some(point) => {
+                        fragment.points.push(point);
+                        true
+                    }
+                    None => false,
+                },
                 _ => false,
             };
             if !understood {
@@ -101,6 +128,20 @@ impl Fragment {
             state.level as u8,
             state.lang.key()
         );
+        if state.tab != Tab::default() {
+            let _ = write!(text, "&panel={}", state.tab.key());
+        }
+        if !state.edits.is_empty()
+            && let Ok(json) = serde_json::to_string(&*state.edits)
+        {
+            text.push_str("&edits=");
+            encode(&json, &mut text);
+        }
+        for point in &state.points {
+            let (kind, what) = point.parts();
+            let _ = write!(text, "&break={kind}:");
+            encode(what, &mut text);
+        }
         text
     }
 }
@@ -166,6 +207,12 @@ mod tests {
         assert_eq!(fragment.step, Some(42));
         assert_eq!(fragment.detail, Some(Level::Hops));
         assert_eq!(fragment.lang, Some(Lang::Zh));
+        assert!(fragment.bad.is_empty());
+        let text = "panel=debug&break=op:PullImage&break=error:&edits=%5B%7B%22step%22:%7B%22at%22:%221s%22,%22do%22:%7B%22deletePod%22:%7B%22name%22:%22web%22%7D%7D%7D%7D%5D";
+        let fragment = Fragment::parse(text);
+        assert_eq!(fragment.tab, Some(Tab::Debug));
+        assert_eq!(fragment.points, [Point::Op("PullImage".into()), Point::Error]);
+        assert!(matches!(&*fragment.edits, [Edit::Step(_)]));
         assert!(fragment.bad.is_empty());
     }
 

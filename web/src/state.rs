@@ -5,13 +5,15 @@
 
 use crate::command::UiCommand;
 use crate::fragment::Fragment;
+use crate::model::point::Point;
 use crate::model::run::Run;
-use crate::text::{Lang, M, fill};
+use crate::text::{Lang, M, caption, fill};
 use api::manifest::{FieldNote, Problem, Severity};
 use api::yaml::{Position, Span};
-use scenario::{Builtin, Scenario, Stack};
+use scenario::{Action as Happening, Builtin, Edit, Scenario, ScenarioDuration, Stack, Step};
 use std::rc::Rc;
-use trace::{Frame, Level, milestone};
+use std::time::Duration;
+use trace::{Effect, EventId, Frame, Level, Protocol, milestone};
 use yew::Reducible;
 
 /// Which stacks are on the stage.
@@ -94,18 +96,24 @@ pub enum Tab {
     Pod,
     /// The node.
     Node,
-    /// The upstream source.
-    Source,
-    /// What led here.
+    /// What led here, and where upstream does it.
     Why,
     /// The list of steps.
     Steps,
+    /// Call stack, breakpoints, watches.
+    Debug,
 }
 
 impl Tab {
     /// Every panel, in order.
     pub const ALL: [Self; 7] =
-        [Self::Sync, Self::Call, Self::Pod, Self::Node, Self::Source, Self::Why, Self::Steps];
+        [Self::Sync, Self::Call, Self::Pod, Self::Node, Self::Why, Self::Steps, Self::Debug];
+
+    /// The panel of a key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tab| tab.key() == key)
+    }
 
     /// Its name.
     #[must_use]
@@ -115,9 +123,9 @@ impl Tab {
             Self::Call => M::TabCall,
             Self::Pod => M::TabPod,
             Self::Node => M::TabNode,
-            Self::Source => M::TabSource,
             Self::Why => M::TabWhy,
             Self::Steps => M::TabSteps,
+            Self::Debug => M::TabDebug,
         }
     }
 
@@ -129,9 +137,9 @@ impl Tab {
             Self::Call => "call",
             Self::Pod => "pod",
             Self::Node => "node",
-            Self::Source => "source",
             Self::Why => "why",
             Self::Steps => "steps",
+            Self::Debug => "debug",
         }
     }
 }
@@ -143,6 +151,8 @@ pub enum Dialog {
     Scenarios,
     /// The manifest editor.
     Manifest,
+    /// What is changed, what fails.
+    WhatIf,
     /// Keys and legend.
     Help,
 }
@@ -188,6 +198,26 @@ impl Editor {
     }
 }
 
+/// What somebody works on: what undo and redo bring back.
+#[derive(Clone, Debug)]
+struct Work {
+    builtin: &'static Builtin,
+    own: Option<Rc<str>>,
+    edits: Rc<[Edit]>,
+    cursor: usize,
+}
+
+/// Where a changed trace first differs from the one before the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The cursor after the first step, of the level that one looked at, that is not as it was.
+    pub cursor: usize,
+    /// The caption of that step.
+    pub now: String,
+    /// The caption of what happened in its place.
+    pub before: String,
+}
+
 /// What the page is about at the moment.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -201,7 +231,17 @@ pub struct State {
     pub builtin: &'static Builtin,
     /// The user's own manifest, if that is what runs.
     pub own: Option<Rc<str>>,
+    /// What is changed about it.
+    pub edits: Rc<[Edit]>,
     scenario: Rc<Scenario>,
+    past: Vec<Work>,
+    future: Vec<Work>,
+    /// What the last change has changed first.
+    pub difference: Option<Difference>,
+    /// Breakpoints and watches.
+    pub points: Vec<Point>,
+    /// What is searched for in the trace.
+    pub search: Rc<str>,
     /// Which stacks are on the stage.
     pub stacks: Stacks,
     /// Their simulations, from left to right.
@@ -273,6 +313,18 @@ pub enum Action {
     RunManifest,
     /// The notice was read.
     Dismiss,
+    /// A breakpoint or a watch is to be set, or removed if it is set.
+    Point(Point),
+    /// Something is searched for.
+    Search(Rc<str>),
+    /// The next place that is searched for, or the one before.
+    Found(bool),
+    /// Something is to be different.
+    Change(Edit),
+    /// The change of this number is to go.
+    Unchange(usize),
+    /// Something is to happen right after this moment.
+    Happen(Happening),
     /// The address was changed.
     Navigate(Rc<Fragment>),
     /// The window has become narrow, or wide.
@@ -290,7 +342,13 @@ impl State {
             theme,
             builtin,
             own: None,
+            edits: Rc::new([]),
             scenario: Rc::new(builtin.scenario()),
+            past: Vec::new(),
+            future: Vec::new(),
+            difference: None,
+            points: Vec::new(),
+            search: "".into(),
             stacks: Stacks::One(Stack::Dockershim),
             runs: Vec::new(),
             lead: 0,
@@ -357,8 +415,110 @@ impl State {
 
     /// The world of the leading run.
     #[must_use]
-    pub fn frame(&self) -> Frame {
-        self.leading().map_or_else(Frame::default, |run| run.player.seek(self.cursor))
+    pub fn frame(&self) -> Rc<Frame> {
+        self.leading().map_or_else(Rc::default, |run| run.frame(self.cursor))
+    }
+
+    /// Whether there is something to undo.
+    #[must_use]
+    pub fn can_undo(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// Whether there is something to do again.
+    #[must_use]
+    pub fn can_redo(&self) -> bool {
+        !self.future.is_empty()
+    }
+
+    fn work(&self) -> Work {
+        let (builtin, own, edits) = (self.builtin, self.own.clone(), self.edits.clone());
+        Work { builtin, own, edits, cursor: self.cursor }
+    }
+
+    /// Changes what somebody works on, so that it can be undone.
+    fn change(&mut self, change: impl FnOnce(&mut Self)) {
+        let before = self.work();
+        change(self);
+        self.past.push(before);
+        self.future.clear();
+    }
+
+    /// Brings back what somebody worked on, and the moment.
+    fn bring_back(&mut self, work: Work) {
+        let cursor = work.cursor;
+        (self.builtin, self.own, self.edits) = (work.builtin, work.own, work.edits);
+        self.rebuild();
+        self.editor = Editor { text: self.scenario.manifest.as_str().into(), ..Editor::default() };
+        self.simulate();
+        self.go(cursor, Motion::None);
+    }
+
+    /// The scenario anew from what it is made of.
+    fn rebuild(&mut self) {
+        let scenario = match &self.own {
+            Some(text) => Scenario::of_manifest(text),
+            None => self.builtin.scenario(),
+        };
+        self.scenario = Rc::new(scenario.edited(&self.edits));
+    }
+
+    /// Changes the scenario, simulates again, and goes to the first step that is not as it was.
+    fn edit(&mut self, edits: Rc<[Edit]>) {
+        let before = self.leading().cloned();
+        let (cursor, lead) = (self.cursor, self.lead);
+        self.change(|state| {
+            state.edits = edits;
+            state.rebuild();
+            state.simulate();
+        });
+        self.dialog = None;
+        let Some((before, after)) = before.zip(self.runs.get(lead).cloned()) else { return };
+        if Rc::ptr_eq(&before, &after) {
+            // It could not run, and the notice says why.
+            self.undo();
+            self.future.clear();
+            return;
+        }
+        if lead != self.lead {
+            self.lead = lead;
+            self.align();
+        }
+        let Some(id) = after.trace().first_difference(before.trace()) else {
+            self.go(cursor, Motion::None);
+            self.notice = Some(self.text(M::NoDifference).to_owned());
+            return;
+        };
+        let shown = |run: &Run| {
+            let steps = run.steps(self.level);
+            let first = steps.get(steps.partition_point(|&step| step as usize <= id.index()));
+            first.map_or(run.trace().len(), |&step| step as usize)
+        };
+        let said = |run: &Run, cursor: usize| match cursor.checked_sub(1) {
+            Some(event) => caption(run.trace(), EventId(event as u32), self.lang),
+            None => String::new(),
+        };
+        let (here, there) = (shown(&after), shown(&before));
+        self.difference = Some(Difference {
+            cursor: here,
+            now: said(&after, here),
+            before: said(&before, there),
+        });
+        self.go(here, Motion::None);
+    }
+
+    fn undo(&mut self) {
+        if let Some(work) = self.past.pop() {
+            self.future.push(self.work());
+            self.bring_back(work);
+        }
+    }
+
+    fn redo(&mut self) {
+        if let Some(work) = self.future.pop() {
+            self.past.push(self.work());
+            self.bring_back(work);
+        }
     }
 
     fn navigate(&mut self, fragment: &Fragment) {
@@ -368,6 +528,10 @@ impl State {
         if let Some(level) = fragment.detail {
             self.level = level;
         }
+        if let Some(tab) = fragment.tab {
+            self.tab = tab;
+        }
+        self.points.clone_from(&fragment.points);
         let mut anew = self.runs.is_empty();
         if let Some(text) = &fragment.manifest {
             if self.own.as_deref() != Some(text) {
@@ -379,6 +543,11 @@ impl State {
             && (self.own.is_some() || self.builtin.id != builtin.id)
         {
             self.choose(builtin, fragment.stacks.is_none());
+            anew = true;
+        }
+        if fragment.edits != self.edits {
+            self.edits = fragment.edits.clone();
+            self.rebuild();
             anew = true;
         }
         if let Some(stacks) = fragment.stacks
@@ -405,6 +574,7 @@ impl State {
     fn choose(&mut self, builtin: &'static Builtin, with_stack: bool) {
         self.builtin = builtin;
         self.own = None;
+        self.edits = Rc::new([]);
         self.scenario = Rc::new(builtin.scenario());
         self.editor = Editor { text: self.scenario.manifest.as_str().into(), ..Editor::default() };
         let made_for = &self.scenario.stacks;
@@ -444,8 +614,8 @@ impl State {
             return;
         }
         self.own = Some(self.editor.text.clone());
-        let manifest = self.editor.text.to_string();
-        self.scenario = Rc::new(Scenario { manifest, ..Scenario::default() });
+        self.edits = Rc::new([]);
+        self.rebuild();
     }
 
     /// Runs the scenario on the stacks and goes to the beginning. If it cannot run, everything
@@ -462,6 +632,7 @@ impl State {
             }
         }
         self.runs = runs;
+        self.difference = None;
         self.lead = 0;
         self.playing = false;
         self.align();
@@ -505,21 +676,74 @@ impl State {
         }
     }
 
-    fn command(&mut self, command: UiCommand) {
-        if !matches!(command, UiCommand::PlayPause | UiCommand::Slower | UiCommand::Faster) {
-            let moves = matches!(
-                command,
-                UiCommand::Step
-                    | UiCommand::Back
-                    | UiCommand::Over
-                    | UiCommand::OverBack
-                    | UiCommand::Out
-                    | UiCommand::First
-                    | UiCommand::Last
-                    | UiCommand::NextError
-            );
-            self.playing &= !moves;
+    /// Runs to where an event fits. It may lie deeper than one looks; then one looks deeper.
+    fn run_to(&mut self, forwards: bool, fits: impl Fn(&Run, EventId) -> bool) {
+        let Some(run) = self.leading().cloned() else { return };
+        let from = if forwards { self.cursor } else { run.snap(self.cursor, self.level) };
+        match run.find(from, forwards, |id, _| fits(&run, id)) {
+            Some(cursor) => {
+                self.go(cursor, if forwards { Motion::Forwards } else { Motion::Backwards });
+                self.reveal();
+            }
+            None => self.notice = Some(self.text(M::NothingFurther).to_owned()),
         }
+    }
+
+    /// Looks as deep as the event lies that has just happened.
+    fn reveal(&mut self) {
+        if let Some(run) = self.leading()
+            && let Some(event) = self.cursor.checked_sub(1)
+            && event < run.trace().len()
+        {
+            self.level = self.level.max(run.trace().level(EventId(event as u32)));
+        }
+    }
+
+    fn run_to_point(&mut self, forwards: bool) {
+        if self.points.is_empty() {
+            self.notice = Some(self.text(M::NoPoints).to_owned());
+            return;
+        }
+        let points = self.points.clone();
+        self.run_to(forwards, |run, id| points.iter().any(|point| point.hits(run, id)));
+    }
+
+    fn toggle_point(&mut self, point: Point) {
+        match self.points.iter().position(|set| *set == point) {
+            Some(index) => drop(self.points.remove(index)),
+            None => self.points.push(point),
+        }
+    }
+
+    /// The next step, while it plays; not beyond a breakpoint.
+    fn tick(&mut self) {
+        let from = self.cursor;
+        let moved = self.step(Motion::Forwards, |run, at, level| run.player.next(at, level));
+        if !moved {
+            self.playing = false;
+        } else if let Some(run) = self.leading().cloned() {
+            let hit = |id, _: &trace::Event| self.points.iter().any(|point| point.hits(&run, id));
+            if let Some(stop) = run.find(from, true, hit).filter(|stop| *stop <= self.cursor) {
+                self.playing = false;
+                self.go(stop, Motion::Forwards);
+                self.reveal();
+            }
+        }
+    }
+
+    fn command(&mut self, command: UiCommand) {
+        let stays = matches!(
+            command,
+            UiCommand::PlayPause
+                | UiCommand::Slower
+                | UiCommand::Faster
+                | UiCommand::DetailLess
+                | UiCommand::DetailMore
+                | UiCommand::Theme
+                | UiCommand::Language
+        );
+        self.playing &= stays;
+        self.difference = None;
         match command {
             UiCommand::PlayPause => self.play(),
             UiCommand::Step => {
@@ -541,17 +765,42 @@ impl State {
             }
             UiCommand::First => self.go(0, Motion::None),
             UiCommand::Last => self.go(usize::MAX, Motion::None),
-            UiCommand::NextError => {
-                self.step(Motion::Forwards, |run, at, _| run.next_error(at));
-                // A failure may lie deeper than one looks.
-                if let Some(run) = self.leading()
-                    && let Some(event) = self.cursor.checked_sub(1)
-                    && event < run.trace().len()
-                {
-                    let level = run.trace().level(trace::EventId(event as u32));
-                    self.level = self.level.max(level);
-                }
+            UiCommand::Into => {
+                self.step(Motion::Forwards, into);
+                self.reveal();
             }
+            UiCommand::NextSync | UiCommand::PreviousSync => {
+                self.run_to(command == UiCommand::NextSync, |run, id| {
+                    let effect = run.trace().event(id).as_effect();
+                    matches!(effect, Some(Effect::SyncStep { step, .. }) if *step > 0)
+                });
+            }
+            UiCommand::NextCri | UiCommand::PreviousCri => {
+                self.run_to(command == UiCommand::NextCri, |run, id| {
+                    let call = run.trace().event(id).as_call();
+                    call.is_some_and(|call| call.protocol == Protocol::Cri)
+                });
+            }
+            UiCommand::NextError | UiCommand::PreviousError => {
+                self.run_to(command == UiCommand::NextError, |run, id| Point::Error.hits(run, id));
+            }
+            UiCommand::NextStop => self.run_to_point(true),
+            UiCommand::PreviousStop => self.run_to_point(false),
+            UiCommand::BreakHere => {
+                let op = self.leading().and_then(|run| {
+                    let id = run.current(self.cursor, self.level)?;
+                    let (_, call) = run.trace().stack_of(id).next()?;
+                    Some(Point::Op(call.op.as_ref().into()))
+                });
+                if let Some(op) = op {
+                    self.toggle_point(op);
+                }
+                self.tab = Tab::Debug;
+            }
+            UiCommand::Search => self.tab = Tab::Steps,
+            UiCommand::WhatIf => self.dialog = Some(Dialog::WhatIf),
+            UiCommand::Undo => self.undo(),
+            UiCommand::Redo => self.redo(),
             UiCommand::DetailLess => self.detail(-1),
             UiCommand::DetailMore => self.detail(1),
             UiCommand::Slower => self.speed = self.speed.saturating_sub(1),
@@ -623,6 +872,17 @@ impl State {
     }
 }
 
+/// Into the current call, at whatever level; where nothing happens in it, or where the current step
+/// is no call, a step further.
+fn into(run: &Run, at: usize, level: Level) -> Option<usize> {
+    let next = run.player.next(at, Level::Effects);
+    let inside = next.filter(|_| {
+        let current = at.checked_sub(1).and_then(|event| run.trace().events.get(event));
+        current.is_some_and(|event| event.as_call().is_some())
+    });
+    inside.or_else(|| run.player.next(at, level))
+}
+
 /// Over the current call: to its return, or, where the current step is no call, one step.
 fn over(run: &Run, at: usize, level: Level) -> Option<usize> {
     run.player
@@ -651,18 +911,43 @@ impl Reducible for State {
             Action::Seek(cursor) => {
                 state.playing = false;
                 state.go(cursor, Motion::None);
+                state.reveal();
             }
             Action::Tick => {
-                if state.playing
-                    && !state.step(Motion::Forwards, |run, at, level| run.player.next(at, level))
-                {
-                    state.playing = false;
+                if state.playing {
+                    state.tick();
                 }
             }
             Action::Scenario(builtin) => {
                 state.dialog = None;
-                state.choose(builtin, true);
-                state.simulate();
+                state.change(|state| {
+                    state.choose(builtin, true);
+                    state.simulate();
+                });
+            }
+            Action::Point(point) => state.toggle_point(point),
+            Action::Search(text) => state.search = text,
+            Action::Found(forwards) => {
+                let text = state.search.to_lowercase();
+                if !text.is_empty() {
+                    state.run_to(forwards, |run, id| run.says(id, &text));
+                }
+            }
+            Action::Change(edit) => {
+                let edits = state.edits.iter().cloned().chain([edit]).collect();
+                state.edit(edits);
+            }
+            Action::Unchange(index) => {
+                let kept = state.edits.iter().enumerate().filter(|(nth, _)| *nth != index);
+                let edits = kept.map(|(_, edit)| edit.clone()).collect();
+                state.edit(edits);
+            }
+            Action::Happen(action) => {
+                // A moment later: what has happened stays as it is.
+                let at = Duration::from_nanos(state.frame().at.0 + 1);
+                let step = Edit::Step(Step { at: ScenarioDuration(at), action });
+                let edits = state.edits.iter().cloned().chain([step]).collect();
+                state.edit(edits);
             }
             Action::Stacks(stacks) => state.change_stacks(stacks),
             Action::Lead(lead) if lead < state.runs.len() && lead != state.lead => {
@@ -692,7 +977,7 @@ impl Reducible for State {
                 state.dialog = Some(Dialog::Manifest);
             }
             Action::RunManifest => {
-                let before = state.own.clone();
+                let before = state.work();
                 state.run_manifest();
                 if state.editor.errors().next().is_none() {
                     let runs = state.runs.clone();
@@ -700,15 +985,21 @@ impl Reducible for State {
                     let failed = state.runs.len() == runs.len()
                         && state.runs.iter().zip(&runs).all(|(a, b)| Rc::ptr_eq(a, b));
                     if failed {
-                        state.own = before;
-                    } else if state.editor.remarks().next().is_none()
+                        (state.own, state.edits) = (before.own, before.edits);
+                        state.rebuild();
+                    } else {
+                        state.past.push(before);
+                        state.future.clear();
+                    }
+                    if !failed
+                        && state.editor.remarks().next().is_none()
                         && state.editor.unsimulated.is_empty()
                     {
                         state.dialog = None;
                     }
                 }
             }
-            Action::Dismiss => state.notice = None,
+            Action::Dismiss => (state.notice, state.difference) = (None, None),
             Action::Navigate(fragment) => state.navigate(&fragment),
             Action::Narrow(narrow) => {
                 state.narrow = narrow;

@@ -177,3 +177,40 @@ export async function expectAccessible(page, state) {
   });
   assert.deepEqual(violations, [], `axe-core on the page ${state}`);
 }
+
+/** The slider's place and length, in steps of the present detail level. */
+export async function position(page) {
+  const slider = page.getByRole('slider');
+  return {
+    now: Number(await slider.getAttribute('aria-valuenow')),
+    max: Number(await slider.getAttribute('aria-valuemax')),
+  };
+}
+
+/** Waits until so many steps are behind. */
+export const reached = (page, step) => eventually(async () => assert.equal((await position(page)).now, step));
+
+/** Waits until an element's text matches. */
+export const shows = (locator, pattern) => eventually(async () => assert.match(await locator.innerText(), pattern));
+
+/** Waits until an element has an attribute's value. */
+export const carries = (locator, name, value) =>
+  eventually(async () => assert.equal(await locator.getAttribute(name), value));
+
+/** The current step in words. */
+export const caption = (page) => page.locator('.caption__text').innerText();
+
+/** The first control of a command. */
+export const command = (page, name) => page.locator(`[data-command="${name}"]`).first();
+
+/** No violation in either theme; ends in the theme in which it began. */
+export async function accessibleInBothThemes(page, state) {
+  for (const theme of ['light', 'dark', '']) {
+    await page.evaluate((value) => document.documentElement.setAttribute('data-theme', value), theme);
+    if (theme) {
+      // Colours change over time; axe is to see how they end. What is not drawn never ends by itself.
+      await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
+      await expectAccessible(page, `${state}, ${theme}`);
+    }
+  }
+}

@@ -2,7 +2,7 @@
 // mouse and by keyboard alone. In every state that a test reaches, axe finds nothing, in both themes.
 
 import assert from 'node:assert/strict';
-import { eventually, expectAccessible, openPage, pageTest } from './harness.mjs';
+import { accessibleInBothThemes, caption, carries, command, eventually, expectAccessible, openPage, pageTest, position, reached, shows } from './harness.mjs';
 
 const WEB = '/#scenario=single-container&stack=dockershim&step=0&detail=2&lang=en';
 const PHONE = { width: 390, height: 844 };
@@ -16,40 +16,6 @@ spec:
   - name: main
     image: registry.example/app:1
 `;
-
-/** The slider's place and length, in steps of the present detail level. */
-async function position(page) {
-  const slider = page.getByRole('slider');
-  return {
-    now: Number(await slider.getAttribute('aria-valuenow')),
-    max: Number(await slider.getAttribute('aria-valuemax')),
-  };
-}
-
-/** Waits until so many steps are behind. */
-const reached = (page, step) => eventually(async () => assert.equal((await position(page)).now, step));
-
-/** Waits until an element's text matches. */
-const shows = (locator, pattern) => eventually(async () => assert.match(await locator.innerText(), pattern));
-
-/** Waits until an element has an attribute's value. */
-const carries = (locator, name, value) =>
-  eventually(async () => assert.equal(await locator.getAttribute(name), value));
-
-const caption = (page) => page.locator('.caption__text').innerText();
-const command = (page, name) => page.locator(`[data-command="${name}"]`).first();
-
-/** No violation in either theme; ends in the theme in which it began. */
-async function accessibleInBothThemes(page, state) {
-  for (const theme of ['light', 'dark', '']) {
-    await page.evaluate((value) => document.documentElement.setAttribute('data-theme', value), theme);
-    if (theme) {
-      // Colours change over time; axe is to see how they end.
-      await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))));
-      await expectAccessible(page, `${state}, ${theme}`);
-    }
-  }
-}
 
 async function runManifest(page, text) {
   if (!(await page.locator('#manifest-text').isVisible())) await command(page, 'Manifest').click();
@@ -170,7 +136,7 @@ pageTest('by keyboard alone', { path: WEB }, async ({ page }) => {
 
 pageTest('every panel of the inspector', { path: WEB.replace('detail=2', 'detail=4') }, async ({ page }) => {
   await page.keyboard.press('End');
-  for (const tab of ['pod', 'node', 'source', 'why', 'steps', 'call']) {
+  for (const tab of ['pod', 'node', 'why', 'steps', 'debug', 'call']) {
     await page.locator(`#tab-${tab}`).click();
     await carries(page.locator(`#tab-${tab}`), 'aria-selected', 'true');
     assert.ok((await page.locator('#panel').innerText()).trim(), `${tab} shows something`);

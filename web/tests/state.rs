@@ -93,3 +93,128 @@ fn playing_ends_at_the_end_and_a_step_pauses_it() {
     }
     assert!(!state.playing);
 }
+
+/// The operation of the call that has just been made.
+fn op(state: &State) -> String {
+    let event = &state.leading().expect("it runs").trace().events[state.cursor - 1];
+    event.as_call().map(|call| call.op.to_string()).unwrap_or_default()
+}
+
+const STEADY: &str = "scenario=single-container&stack=dockershim&detail=2&lang=en";
+
+#[test]
+fn into_goes_deeper_and_out_comes_back() {
+    let state = open(&format!("{STEADY}&break=op:RunPodSandbox"));
+    let state = after(state, &[command(UiCommand::NextStop)]);
+    assert_eq!(op(&state), "RunPodSandbox");
+    let call = state.cursor;
+    let inside = after(state, &[command(UiCommand::Into)]);
+    assert_eq!(inside.cursor, call + 1);
+    assert!(inside.level > Level::Calls, "what happens inside lies deeper");
+    let out = after(inside, &[command(UiCommand::Out)]);
+    let event = &out.leading().expect("it runs").trace().events[out.cursor - 1];
+    assert_eq!(event.as_return().map(|answer| answer.call.index() + 1), Some(call));
+}
+
+#[test]
+fn runs_go_forwards_and_back_between_the_same_places() {
+    for (next, previous) in [
+        (UiCommand::NextSync, UiCommand::PreviousSync),
+        (UiCommand::NextCri, UiCommand::PreviousCri),
+        (UiCommand::NextError, UiCommand::PreviousError),
+        (UiCommand::NextStop, UiCommand::PreviousStop),
+    ] {
+        let start = open(&format!("{STEADY}&break=component:runc&break=pod:web"));
+        let first = after(start, &[command(next)]);
+        let second = after(first.clone(), &[command(next)]);
+        assert!(0 < first.cursor && first.cursor < second.cursor, "{next:?}");
+        let back = after(second, &[command(previous)]);
+        assert_eq!(back.cursor, first.cursor, "{previous:?}");
+        let none = after(back, &[command(previous)]);
+        assert_eq!(none.cursor, first.cursor);
+        assert!(none.notice.is_some(), "there is none before the first");
+    }
+}
+
+#[test]
+fn playing_stops_at_breakpoints_and_at_changes_of_what_is_watched() {
+    let mut state = open(&format!("{STEADY}&break=op:runc create&break=container:web/nginx"));
+    let mut stops = Vec::new();
+    while stops.len() < 4 {
+        state = after(state, &[command(UiCommand::PlayPause)]);
+        let mut ticks = 0;
+        while state.playing && ticks < 5000 {
+            state = after(state, &[Action::Tick]);
+            ticks += 1;
+        }
+        stops.push(state.cursor);
+    }
+    assert!(stops.is_sorted(), "{stops:?}");
+    let run = state.leading().expect("it runs");
+    for stop in stops {
+        let id = trace::EventId(stop as u32 - 1);
+        assert!(state.points.iter().any(|point| point.hits(run, id)), "{stop}");
+    }
+}
+
+#[test]
+fn a_breakpoint_on_the_current_operation_is_set_and_removed() {
+    let state = after(open(STEADY), &[command(UiCommand::NextCri), command(UiCommand::BreakHere)]);
+    let set = state.points.clone();
+    assert_eq!(set.len(), 1);
+    assert_eq!(set[0].parts(), ("op", op(&state).as_str()));
+    assert!(Fragment::of(&state).contains("&break=op:"));
+    assert!(after(state, &[command(UiCommand::BreakHere)]).points.is_empty());
+}
+
+#[test]
+fn what_is_found_is_found_again_on_the_way_back() {
+    let state = after(open(STEADY), &[Action::Search("resolv.CONF".into()), Action::Found(true)]);
+    let first = state.cursor;
+    assert!(first > 0);
+    let state = after(state, &[Action::Found(true)]);
+    assert!(state.cursor > first);
+    assert_eq!(after(state, &[Action::Found(false)]).cursor, first);
+    let nothing =
+        after(open(STEADY), &[Action::Search("nowhere to be found".into()), Action::Found(true)]);
+    assert_eq!(nothing.cursor, 0);
+    assert!(nothing.notice.is_some());
+}
+
+#[test]
+fn a_fault_shows_what_it_changes_and_is_undone_and_redone() {
+    let start = after(open(STEADY), &[command(UiCommand::NextCri)]);
+    let fault = scenario::Fault {
+        op: "RunPodSandbox".into(),
+        times: Some(1),
+        code: Some("Unavailable".into()),
+        ..scenario::Fault::default()
+    };
+    let changed = after(start.clone(), &[Action::Change(scenario::Edit::Fault(fault))]);
+    let difference = changed.difference.clone().expect("something differs");
+    assert_eq!(changed.cursor, difference.cursor);
+    assert_ne!(difference.now, difference.before);
+    let link = Fragment::of(&changed);
+    let again = open(&link);
+    assert_eq!((again.cursor, &again.edits), (changed.cursor, &changed.edits), "{link}");
+
+    let undone = after(changed.clone(), &[command(UiCommand::Undo)]);
+    assert!(undone.edits.is_empty() && !undone.can_undo() && undone.can_redo());
+    assert_eq!(undone.cursor, start.cursor);
+    let redone = after(undone, &[command(UiCommand::Redo)]);
+    assert_eq!((redone.edits.len(), redone.cursor), (1, changed.cursor));
+    assert!(after(redone, &[Action::Unchange(0)]).edits.is_empty());
+}
+
+#[test]
+fn what_happens_at_a_moment_leaves_the_past_alone() {
+    let state = after(open(STEADY), &[command(UiCommand::Last), command(UiCommand::PreviousCri)]);
+    let (before, at) = (state.leading().expect("it runs").clone(), state.cursor);
+    let delete = scenario::Action::DeletePod { name: "web".into(), grace_period_seconds: None };
+    let state = after(state, &[Action::Happen(delete)]);
+    let run = state.leading().expect("it runs");
+    assert_eq!(run.trace().events[..at], before.trace().events[..at]);
+    assert!(state.cursor >= at && state.difference.is_some());
+    let end = run.frame(run.trace().len());
+    assert!(end.pods.iter().all(|pod| pod.removed), "there is time enough for it to go");
+}

@@ -1,6 +1,7 @@
 //! Durations as scenarios write them.
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -44,6 +45,23 @@ impl FromStr for ScenarioDuration {
     }
 }
 
+/// In seconds, with as many digits as it takes.
+impl fmt::Display for ScenarioDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fraction = format!("{:09}", self.0.subsec_nanos());
+        match fraction.trim_end_matches('0') {
+            "" => write!(f, "{}s", self.0.as_secs()),
+            digits => write!(f, "{}.{digits}s", self.0.as_secs()),
+        }
+    }
+}
+
+impl Serialize for ScenarioDuration {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for ScenarioDuration {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
@@ -61,6 +79,9 @@ mod tests {
         assert_eq!(millis("1.5s"), Ok(1_500));
         assert_eq!(millis("2m30s"), Ok(150_000));
         assert_eq!(millis("200ms"), Ok(200));
+        let again = |text: &str| text.parse().map(|d: ScenarioDuration| d.to_string());
+        assert_eq!(again("2m30s").as_deref(), Ok("150s"));
+        assert_eq!(again("3011.25ms").as_deref(), Ok("3.01125s"));
         for wrong in ["", "30", "s", "-1s", "1y", "1..2s", "9999h", "1e9s"] {
             assert!(millis(wrong).is_err(), "{wrong:?} was accepted");
         }

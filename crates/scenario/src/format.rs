@@ -3,8 +3,15 @@
 use crate::{ScenarioDuration, Stack};
 use api::Problem;
 use api::yaml::{self, Limits};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long is simulated unless a scenario says otherwise.
+pub(crate) const DEFAULT_UNTIL: Duration = Duration::from_secs(60);
+/// How long a simulation goes on at least after an edit's step: long enough for a pod to be
+/// deleted with the usual grace period of 30 s.
+const AFTERMATH: Duration = Duration::from_secs(40);
 
 /// What is to be simulated. Written as YAML; everything but the manifest may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,6 +76,24 @@ impl Scenario {
     #[must_use]
     pub fn of_manifest(manifest: &str) -> Self {
         Self { manifest: manifest.to_owned(), ..Self::default() }
+    }
+
+    /// The scenario with changes. Where one of them leaves too little time to see what comes of it,
+    /// the simulation goes on for longer.
+    #[must_use]
+    pub fn edited(mut self, edits: &[Edit]) -> Self {
+        for edit in edits {
+            match edit {
+                Edit::Fault(fault) => self.faults.push(fault.clone()),
+                Edit::Step(step) => {
+                    let end = self.until.map_or(DEFAULT_UNTIL, |until| until.0);
+                    let longer = end.max(step.at.0 + AFTERMATH);
+                    self.until = Some(ScenarioDuration(longer));
+                    self.timeline.push(step.clone());
+                }
+            }
+        }
+        self
     }
 }
 
@@ -176,7 +201,7 @@ pub struct TermSpec {
 }
 
 /// Something that happens from outside.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
     /// When, from the beginning.
@@ -187,7 +212,7 @@ pub struct Step {
 }
 
 /// What can happen from outside.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
     /// `kubectl delete pod`.
@@ -196,7 +221,7 @@ pub enum Action {
         /// The pod's name.
         name: String,
         /// The grace period in seconds; the pod's own if left out.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         grace_period_seconds: Option<i64>,
     },
     /// More pods.
@@ -204,4 +229,22 @@ pub enum Action {
         /// Their manifest.
         manifest: String,
     },
+    /// `kill` on the node.
+    #[serde(rename_all = "camelCase")]
+    Kill {
+        /// The process's number.
+        pid: u32,
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+/// A change of a scenario: what somebody tries out without writing a scenario of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Edit {
+    /// One more thing goes wrong.
+    Fault(sim::Fault),
+    /// One more thing happens from outside.
+    Step(Step),
 }

@@ -2,9 +2,12 @@
 
 mod format;
 pub use format::{
-    Action, ContainerSpec, ImageDeclaration, KubeletSpec, RunSpec, Scenario, StartUpSpec, Step,
-    TermSpec, Text,
+    Action, ContainerSpec, Edit, ImageDeclaration, KubeletSpec, RunSpec, Scenario, StartUpSpec,
+    Step, TermSpec, Text,
 };
+
+/// A rule that makes a call slow or makes it fail.
+pub use sim::Fault;
 
 mod duration;
 pub use duration::ScenarioDuration;

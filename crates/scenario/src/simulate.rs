@@ -1,5 +1,6 @@
 //! From a scenario to a trace.
 
+use crate::format::DEFAULT_UNTIL;
 use crate::host::NodeHost;
 use crate::{Action, ImageDeclaration, Scenario, Stack};
 use api::Problem;
@@ -10,9 +11,6 @@ use sim::{Ctx, Endpoint, Sim};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Header, Time, Trace};
-
-/// How long is simulated unless a scenario says otherwise.
-const DEFAULT_UNTIL: Duration = Duration::from_secs(60);
 
 /// Runs a scenario on a stack and gives everything that happened. Pure: the same scenario gives
 /// the same trace, byte for byte, everywhere.
@@ -116,7 +114,7 @@ impl Simulation {
             ..KubeletConfig::default()
         };
         let host = NodeHost {
-            node,
+            node: node.clone(),
             ctx: ctx.clone(),
             config_maps: scenario.config_maps.clone(),
             secrets: scenario.secrets.clone(),
@@ -139,12 +137,19 @@ impl Simulation {
             simulation.apply(at.0, pods);
         }
         for step in &scenario.timeline {
-            if let Action::DeletePod { name, grace_period_seconds } = step.action.clone() {
-                simulation.at(step.at.0, move |kubelet| {
-                    if let Some(uid) = kubelet.uid_of("default", &name) {
-                        kubelet.delete_pod(&uid, grace_period_seconds);
-                    }
-                });
+            match step.action.clone() {
+                Action::Apply { .. } => {}
+                Action::DeletePod { name, grace_period_seconds } => {
+                    simulation.at(step.at.0, move |kubelet| {
+                        if let Some(uid) = kubelet.uid_of("default", &name) {
+                            kubelet.delete_pod(&uid, grace_period_seconds);
+                        }
+                    });
+                }
+                Action::Kill { pid, signal } => {
+                    let (node, ctx) = (node.clone(), ctx.clone());
+                    simulation.at(step.at.0, move |_| node.signal(&ctx, pid, signal));
+                }
             }
         }
         Ok(simulation)

@@ -91,7 +91,7 @@ impl TryFrom<u8> for Level {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub at: Time,
@@ -106,7 +106,7 @@ pub struct Event {
 }
 
 /// The three kinds of event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     /// One component asks another.
@@ -118,7 +118,7 @@ pub enum What {
 }
 
 /// One component asking another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// Who asks.
     pub from: Component,
@@ -146,7 +146,7 @@ pub struct Call {
 }
 
 /// The answer to a call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Return {
     /// Which call.
     pub call: EventId,

@@ -79,6 +79,14 @@ impl Trace {
         })
     }
 
+    /// The first event that another trace does not have in the same place; none where one of the
+    /// two only goes on for longer.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<EventId> {
+        let differs = self.events.iter().zip(&other.events).position(|(a, b)| a != b)?;
+        Some(EventId(differs as u32))
+    }
+
     /// From which detail level on an event is shown.
     #[must_use]
     pub fn level(&self, id: EventId) -> Level {

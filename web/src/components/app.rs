@@ -12,6 +12,7 @@ use super::stage::Stage;
 use super::sync_panel::sync_panel;
 use super::timeline::TimelineView;
 use super::ui::{icon, icons};
+use super::whatif::difference;
 use super::{Store, send};
 use crate::command::UiCommand;
 use crate::fragment::Fragment;
@@ -70,6 +71,9 @@ pub fn App() -> Html {
 fn notice(store: &Store) -> Html {
     html! {
         <div class="notice-place" role="status">
+            if let Some(found) = &store.difference {
+                { difference(store, found) }
+            }
             if let Some(text) = &store.notice {
                 <div class="notice">
                     <p>{ text.clone() }</p>
@@ -149,6 +153,7 @@ fn timeline(store: &Store) -> Html {
             level={store.level}
             lang={store.lang}
             chapter={store.chapter}
+            points={store.points.clone()}
         />
     }
 }
@@ -164,10 +169,11 @@ fn use_keys(store: &Store) {
             EventListenerOptions::enable_prevent_default(),
             move |event| {
                 let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
-                if event.ctrl_key() || event.meta_key() || event.alt_key() {
+                if event.alt_key() {
                     return;
                 }
                 let key = event.key();
+                let ctrl = event.ctrl_key() || event.meta_key();
                 let target =
                     event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
                 let inside = |selector: &str| {
@@ -175,7 +181,7 @@ fn use_keys(store: &Store) {
                 };
                 let own_use = match key.as_str() {
                     " " => "textarea, input, select, button, summary, a, dialog",
-                    "ArrowLeft" | "ArrowRight" | "ArrowUp" | "Home" | "End" => {
+                    "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End" => {
                         "textarea, input, select, [role=tab], .code, dialog"
                     }
                     _ => "textarea, input:not([type=radio]), dialog",
@@ -183,9 +189,13 @@ fn use_keys(store: &Store) {
                 if inside(own_use) {
                     return;
                 }
-                if let Some(command) = UiCommand::of_key(&key, event.shift_key()) {
+                if let Some(command) = UiCommand::of_key(&key, event.shift_key(), ctrl) {
                     event.prevent_default();
                     dispatcher.dispatch(Action::Command(command));
+                    if let Some(id) = command.focuses() {
+                        // Once it is drawn.
+                        Timeout::new(0, move || page::focus(id)).forget();
+                    }
                 }
             },
         );

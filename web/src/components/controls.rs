@@ -55,8 +55,10 @@ pub(super) fn controls(store: &Store) -> Html {
                 { command_button(store, UiCommand::PlayPause, play, path, "button--primary") }
                 { button(UiCommand::Step, icons::STEP) }
                 { button(UiCommand::Over, icons::OVER) }
+                { command_button(store, UiCommand::Into, M::Into, icons::INTO, "button--wide-only") }
                 { button(UiCommand::Out, icons::OUT) }
                 { command_button(store, UiCommand::Last, M::Last, icons::LAST, "button--wide-only") }
+                { command_button(store, UiCommand::NextStop, M::NextStop, icons::STOP, "button--wide-only") }
                 { command_button(store, UiCommand::NextError, M::NextError, icons::ERROR, "button--wide-only") }
             </div>
             <div class="controls__detail">

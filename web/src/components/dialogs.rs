@@ -3,6 +3,7 @@
 use super::Store;
 use super::editor::Editor;
 use super::ui::{icon, icons};
+use super::whatif::WhatIf;
 use crate::command::UiCommand;
 use crate::state::{Action, Dialog};
 use crate::text::M;
@@ -21,6 +22,7 @@ pub(super) fn dialogs(store: &Store) -> Html {
         None => return Html::default(),
         Some(Dialog::Scenarios) => ("scenarios", M::ChooseScenario, scenarios(store)),
         Some(Dialog::Manifest) => ("manifest", M::ManifestTitle, html! { <Editor /> }),
+        Some(Dialog::WhatIf) => ("whatif", M::WhatIf, html! { <WhatIf /> }),
         Some(Dialog::Help) => ("help", M::Help, help(store)),
     };
     html! {
@@ -77,7 +79,7 @@ fn Modal(props: &ModalProps) -> Html {
                     { icon(icons::CLOSE) }
                 </button>
             </header>
-            <div class="dialog__body">{ props.children.clone() }</div>
+            <div class="dialog__body" tabindex={(props.id == "help").then_some("0")}>{ props.children.clone() }</div>
         </dialog>
     }
 }

@@ -56,6 +56,17 @@ pub(super) fn header(store: &Store) -> Html {
                 </button>
                 <button
                     type="button"
+                    class="button bar__manifest"
+                    data-command="WhatIf"
+                    aria-haspopup="dialog"
+                    aria-label={store.text(M::WhatIf)}
+                    onclick={send(store, Action::Command(UiCommand::WhatIf))}
+                >
+                    { icon(icons::BRANCH) }
+                    <span>{ store.text(M::WhatIf) }</span>
+                </button>
+                <button
+                    type="button"
                     class="button bar__lang"
                     data-command="Language"
                     lang={next.tag()}

@@ -14,6 +14,7 @@ mod stage;
 mod sync_panel;
 mod timeline;
 mod ui;
+mod whatif;
 
 pub use app::App;
 

@@ -35,7 +35,7 @@ pub(super) fn pod_of(run: &Run, frame: &Frame, level: Level) -> Option<Rc<PodVie
 #[component]
 pub(super) fn PodCard(props: &Props) -> Html {
     let Props { run, cursor, level, lang, compact } = props;
-    let frame = run.player.seek(*cursor);
+    let frame = run.frame(*cursor);
     let text = |message: M| message.text(*lang);
     let name = format!("{} · {}", text(M::TabPod), run.stack.name());
     let Some(pod) = pod_of(run, &frame, *level) else {

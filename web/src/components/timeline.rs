@@ -2,6 +2,7 @@
 
 use super::ui::moment;
 use super::use_store;
+use crate::model::point::Point;
 use crate::model::run::Run;
 use crate::model::timeline::{Lane, LaneKind, Timeline};
 use crate::state::Action;
@@ -16,6 +17,8 @@ use yew::{
 
 /// The margin on both sides of a zoomed run of SyncPod, as a part of its length.
 const ZOOM_MARGIN: f64 = 0.08;
+/// How many marks of breakpoints find room side by side.
+const STOP_PLACES: f64 = 400.0;
 /// A stretch narrower than this part of the width has no room for words.
 const WORDS_MIN: f64 = 0.045;
 
@@ -32,6 +35,8 @@ pub(super) struct Props {
     pub lang: Lang,
     /// Whether only the current run of SyncPod is shown.
     pub chapter: bool,
+    /// Breakpoints and watches, whose places are marked.
+    pub points: Vec<Point>,
 }
 
 /// The window of places that is shown.
@@ -69,12 +74,15 @@ pub(super) fn TimelineView(props: &Props) -> Html {
     let store = use_store();
     let track = use_node_ref();
     let dragging = use_mut_ref(|| false);
-    let Props { run, cursor, level, lang, chapter } = props;
+    let Props { run, cursor, level, lang, chapter, points } = props;
     let text = |message: M| message.text(*lang);
     let timeline = &run.timeline;
     let window = Window::of(timeline, *cursor, *chapter);
     let key = (Rc::as_ptr(run) as usize, (window.from.to_bits(), window.to.to_bits()), *lang);
     let lanes = use_memo(key, |_| lanes(&run.timeline, window, *lang));
+    let stops = use_memo((run.clone(), points.clone()), |(run, points)| {
+        points.iter().flat_map(|point| point.cursors(run)).collect::<Vec<_>>()
+    });
     let at = window.share(timeline.place(*cursor)).clamp(0.0, 1.0);
 
     let seek = {
@@ -140,9 +148,30 @@ pub(super) fn TimelineView(props: &Props) -> Html {
                     onpointercancel={up}
                 >
                     { (*lanes).clone() }
+                    { stop_marks(timeline, window, &stops) }
                     <div class="timeline__hand" style={format!("--at:{at:.5}")}></div>
                 </div>
             </div>
+        </div>
+    }
+}
+
+/// Where playing stops.
+fn stop_marks(timeline: &Timeline, window: Window, stops: &[usize]) -> Html {
+    // Marks that would lie on one another are drawn once.
+    let mut places: Vec<u32> = stops
+        .iter()
+        .map(|&cursor| window.share(timeline.place(cursor)))
+        .filter(|share| (0.0..=1.0).contains(share))
+        .map(|share| (share * STOP_PLACES) as u32)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    html! {
+        <div class="timeline__stops" aria-hidden="true">
+            { for places.iter().map(|place| html! {
+                <span class="stop-mark" style={format!("--at:{:.4}", f64::from(*place) / STOP_PLACES)}></span>
+            }) }
         </div>
     }
 }

@@ -32,6 +32,14 @@ pub(super) mod icons {
     pub(in super::super) const HELP: &str = "M7.5 7.5a2.5 2.5 0 1 1 3.5 2.300c-.7.3-1 .8-1 1.700M10 14.5v.5M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15";
     pub(in super::super) const EDIT: &str = "M5 3h7l3 3v11H5zM8 9h4M8 12h4";
     pub(in super::super) const DOWN: &str = "M5 8l5 5 5-5";
+    pub(in super::super) const UP: &str = "M5 12l5-5 5 5";
+    pub(in super::super) const INTO: &str = "M10 4v11M5 10l5 5 5-5";
+    pub(in super::super) const STOP: &str = "M7 3h6l4 4v6l-4 4H7l-4-4V7z";
+    pub(in super::super) const EYE: &str =
+        "M2 10c3-5 13-5 16 0-3 5-13 5-16 0M10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4";
+    pub(in super::super) const BRANCH: &str = "M6 3v14M6 12c6 0 8-2 8-6M14 6l-2.500 1M14 6l2 2";
+    pub(in super::super) const UNDO: &str = "M4 8h8a4 4 0 0 1 0 8H8M7 5L4 8l3 3";
+    pub(in super::super) const REDO: &str = "M16 8H8a4 4 0 0 0 0 8h4M13 5l3 3-3 3";
     pub(in super::super) const CLOSE: &str = "M5 5l10 10M15 5L5 15";
     pub(in super::super) const DOT: &str = "M10 6a4 4 0 1 0 0 8 4 4 0 0 0 0-8";
     pub(in super::super) const RING: &str = "M10 5a5 5 0 1 0 0 10 5 5 0 0 0 0-10";

@@ -2,9 +2,13 @@
 
 use super::timeline::Timeline;
 use scenario::{Scenario, Stack};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use trace::{Component, EventId, Level, Player, Protocol, Trace};
+use trace::listing::describe;
+use trace::{
+    Component, Effect, Event, EventId, Frame, Level, Payload, Player, PodRef, Protocol, Trace, What,
+};
 
 /// A trace with what is computed from it once.
 #[derive(Debug)]
@@ -17,10 +21,12 @@ pub struct Run {
     pub timeline: Timeline,
     /// For each level, the cursors at which one of its events has just happened.
     steps: [Vec<u32>; 4],
-    /// The cursors at which a call has just failed.
-    errors: Vec<u32>,
     /// From which level on there are calls between two components.
     calls: BTreeMap<(Component, Component), Level>,
+    /// The pods, in the order of their references.
+    pods: Vec<Rc<api::Pod>>,
+    /// The frame that was asked for last: several views ask for the same one.
+    frame: RefCell<Rc<Frame>>,
 }
 
 /// A run is equal to itself only: views ask whether they have to be drawn again.
@@ -47,14 +53,14 @@ impl Run {
         let trace = Rc::new(trace);
         let timeline = Timeline::of(&trace);
         let mut steps: [Vec<u32>; 4] = Default::default();
-        let mut errors = Vec::new();
+        let mut pods = Vec::new();
         for (id, event) in trace.iter() {
             let level = event.level(&trace.events);
             for at in Level::ALL.into_iter().filter(|&at| level <= at) {
                 steps[at as usize - 1].push(id.0 + 1);
             }
-            if event.as_return().is_some_and(|answer| !answer.outcome.is_ok()) {
-                errors.push(id.0 + 1);
+            if let Some(Effect::PodAdded(pod)) = event.as_effect() {
+                pods.push(pod.clone());
             }
         }
         let mut calls: BTreeMap<(Component, Component), Level> = BTreeMap::new();
@@ -62,7 +68,56 @@ impl Run {
             let level = calls.entry((call.from, call.to)).or_insert(call.level);
             *level = call.level.min(*level);
         }
-        Self { stack, player: Player::new(trace), timeline, steps, errors, calls }
+        let frame = RefCell::default();
+        Self { stack, player: Player::new(trace), timeline, steps, calls, pods, frame }
+    }
+
+    /// The world at a cursor.
+    #[must_use]
+    pub fn frame(&self, cursor: usize) -> Rc<Frame> {
+        let mut frame = self.frame.borrow_mut();
+        if frame.cursor != cursor.min(self.trace().len()) {
+            *frame = self.player.seek(cursor).into();
+        }
+        frame.clone()
+    }
+
+    /// The pods, in the order of their references.
+    #[must_use]
+    pub fn pods(&self) -> &[Rc<api::Pod>] {
+        &self.pods
+    }
+
+    /// A pod's name.
+    #[must_use]
+    pub fn pod_name(&self, pod: PodRef) -> &str {
+        self.pods.get(pod.0 as usize).map_or("", |pod| &pod.metadata.name)
+    }
+
+    /// The name of the pod with a UID.
+    #[must_use]
+    pub fn pod_of_uid(&self, uid: &str) -> Option<&str> {
+        let pod = self.pods.iter().find(|pod| *pod.metadata.uid == *uid)?;
+        Some(&pod.metadata.name)
+    }
+
+    /// The first cursor after this one, or the last before it, at which an event that fits has just
+    /// happened.
+    #[must_use]
+    pub fn find(
+        &self,
+        cursor: usize,
+        forwards: bool,
+        fits: impl Fn(EventId, &Event) -> bool,
+    ) -> Option<usize> {
+        let mut events = self.trace().iter();
+        let found = if forwards {
+            events.skip(cursor).find(|(id, event)| fits(*id, event))
+        } else {
+            let before = cursor.saturating_sub(1);
+            events.rfind(|(id, event)| id.index() < before && fits(*id, event))
+        };
+        found.map(|(id, _)| id.index() + 1)
     }
 
     /// From which level on the line between two components is drawn: from the level of the calls
@@ -89,6 +144,39 @@ impl Run {
     #[must_use]
     pub fn takes_part(&self, component: Component) -> bool {
         self.calls.keys().any(|(from, to)| *from == component || *to == component)
+    }
+
+    /// Whether a text, in lower case, is found in an event: in its description or in what travels
+    /// with it.
+    #[must_use]
+    pub fn says(&self, id: EventId, text: &str) -> bool {
+        let event = self.trace().event(id);
+        let payload = match &event.what {
+            What::Call(call) => &call.request,
+            What::Return(answer) => &answer.response,
+            What::Effect(_) => &Payload::None,
+        };
+        let found = match payload {
+            Payload::None => false,
+            Payload::Proto { bytes, .. } => holds(bytes, text),
+            Payload::Http { body, .. } | Payload::HttpResponse { body, .. } => {
+                body.as_ref().is_some_and(|body| holds(body.as_bytes(), text))
+            }
+            Payload::Exec { argv, stdin, .. } => {
+                argv.iter().any(|word| holds(word.as_bytes(), text))
+                    || stdin.as_ref().is_some_and(|stdin| holds(stdin.as_bytes(), text))
+            }
+            Payload::Json(body) | Payload::Text(body) => holds(body.as_bytes(), text),
+        };
+        found || holds(describe(self.trace(), event).as_bytes(), text)
+    }
+
+    /// The cursors at which a text is found, in order.
+    #[must_use]
+    pub fn search(&self, text: &str) -> Vec<u32> {
+        let text = text.to_lowercase();
+        let ids = self.trace().iter().map(|(id, _)| id);
+        ids.filter(|id| self.says(*id, &text)).map(|id| id.0 + 1).collect()
     }
 
     /// The trace.
@@ -121,11 +209,27 @@ impl Run {
     pub fn snap(&self, cursor: usize, level: Level) -> usize {
         self.current(cursor, level).map_or(0, |id| id.index() + 1)
     }
+}
 
-    /// The next call that fails, on whatever level.
-    #[must_use]
-    pub fn next_error(&self, cursor: usize) -> Option<usize> {
-        let next = self.errors.partition_point(|&error| error as usize <= cursor);
-        self.errors.get(next).map(|&error| error as usize)
+/// Whether a text in lower case is in bytes, whatever their case.
+fn holds(bytes: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    let Some(first) = text.first() else { return true };
+    let starts =
+        |window: &&[u8]| window[0].eq_ignore_ascii_case(first) && window.eq_ignore_ascii_case(text);
+    bytes.windows(text.len()).any(|window| starts(&window))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_text_is_found_whatever_its_case() {
+        assert!(holds(b"POST /containers/create", "/containers/c"));
+        assert!(holds("RunPodSandbox".as_bytes(), "podsand"));
+        assert!(holds("镜像 nginx".as_bytes(), "镜像"));
+        assert!(!holds(b"ab", "abc"));
+        assert!(holds(b"", ""));
     }
 }

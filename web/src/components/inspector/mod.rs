@@ -1,6 +1,7 @@
 //! The inspector: the current step, the pod, the node, the source and the causes, each in a panel.
 
 mod call;
+mod debug;
 mod node;
 mod pod;
 mod source;
@@ -70,6 +71,7 @@ pub(super) fn Inspector() -> Html {
                 tabindex="0"
                 aria-labelledby={format!("tab-{}", chosen.key())}
             >
+                <h2 class="visually-hidden">{ store.text(chosen.name()) }</h2>
                 { panel(&store, chosen) }
             </div>
         </section>
@@ -82,13 +84,19 @@ fn panel(store: &Store, tab: Tab) -> Html {
         Tab::Call => call::call(store),
         Tab::Pod => pod::pod(store),
         Tab::Node => node::node(store),
-        Tab::Source => source::source(store),
         Tab::Why => why::why(store),
         Tab::Steps => html! {
             if let Some(run) = store.leading() {
-                <steps::Steps run={run.clone()} cursor={store.cursor} level={store.level} lang={store.lang} />
+                <steps::Steps
+                    run={run.clone()}
+                    cursor={store.cursor}
+                    level={store.level}
+                    lang={store.lang}
+                    search={store.search.clone()}
+                />
             }
         },
+        Tab::Debug => html! { <debug::Debug /> },
     }
 }
 

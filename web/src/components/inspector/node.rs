@@ -3,7 +3,9 @@
 use super::super::Store;
 use super::super::ui::{empty, moment, plain};
 use super::seek;
+use crate::model::point::Point;
 use crate::model::tree::processes;
+use crate::state::Action;
 use crate::text::M;
 use trace::listing::short;
 use trace::{FileContent, FileView, Frame, Trace};
@@ -74,6 +76,7 @@ fn process_tree(store: &Store, frame: &Frame) -> Html {
 fn files(store: &Store, trace: &Trace, frame: &Frame) -> Html {
     let file = |(path, view): (&std::rc::Rc<str>, &FileView)| {
         let at = moment(trace.event(view.written_by).at);
+        let point = Point::File(path.clone());
         let written = store.fill(M::WrittenBy, &[("time", &at)]);
         let body = match &view.content {
             FileContent::Text(text) => plain(store.text(M::Files), text),
@@ -87,6 +90,10 @@ fn files(store: &Store, trace: &Trace, frame: &Frame) -> Html {
                 <details class="file">
                     <summary class="file__path">{ path.to_string() }</summary>
                     { body }
+                    <button type="button" class="button button--link" onclick={super::super::send(store, Action::Point(point.clone()))}>
+                        { store.text(if store.points.contains(&point) { M::Unwatch } else { M::WatchFile }) }
+                    </button>
+                    { " · " }
                     <button type="button" class="button button--link" onclick={seek(store, view.written_by)}>
                         { written }
                     </button>

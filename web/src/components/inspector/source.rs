@@ -1,7 +1,7 @@
 //! Where upstream does it.
 
 use super::super::Store;
-use super::super::ui::{empty, icon, icons};
+use super::super::ui::{empty, heading, icon, icons};
 use super::{current, seek};
 use crate::text::M;
 use trace::{EventId, Trace};
@@ -51,7 +51,7 @@ fn source_of(trace: &Trace, id: EventId) -> Option<(EventId, &str)> {
     trace.stack_of(id).find_map(|(id, call)| Some((id, call.source.as_deref()?)))
 }
 
-/// The panel.
+/// The part of a panel.
 pub(super) fn source(store: &Store) -> Html {
     let found = store.leading().zip(current(store)).and_then(|(run, id)| {
         let (at, text) = source_of(run.trace(), id)?;
@@ -65,6 +65,7 @@ pub(super) fn source(store: &Store) -> Html {
     let Some((at, op, own, source)) = found else { return empty(store.text(M::NoSource)) };
     html! {
         <>
+            { heading(store.text(M::SourceUpstream)) }
             if !own {
                 <p class="source__around">
                     { store.text(M::SourceOfCaller) }{ " " }

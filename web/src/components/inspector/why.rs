@@ -1,8 +1,8 @@
-//! Why a step happens: what it is good for, and what led to it.
+//! Why a step happens: what it is good for, where upstream does it, and what led to it.
 
 use super::super::Store;
 use super::super::ui::{badge, empty, heading, icons, moment};
-use super::{current, seek};
+use super::{current, seek, source};
 use crate::text::{M, caption, glue};
 use trace::causality;
 use yew::{Html, html};
@@ -34,6 +34,7 @@ pub(super) fn why(store: &Store) -> Html {
                 { heading(store.text(M::WhyGlue)) }
                 <p class="why__glue">{ badge("glue", icons::GLUE, store.text(M::Glue)) }{ " " }{ reason }</p>
             }
+            { source::source(store) }
             { heading(store.text(M::WhyChain)) }
             <ol class="causes">{ for chain.iter().map(link) }</ol>
         </>
