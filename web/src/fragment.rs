@@ -176,21 +176,29 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The stacks' keys in links.
+/// The stacks' keys in links: `dockershim`, `dockershim+containerd`; `both` is short for the latter.
 impl Stacks {
     /// The key.
     #[must_use]
-    pub const fn key(self) -> &'static str {
+    pub fn key(self) -> String {
         match self {
-            Self::One(stack) => stack.key(),
-            Self::Both => "both",
+            Self::One(stack) => stack.key().to_owned(),
+            Self::BOTH => "both".to_owned(),
+            Self::Two(left, right) => format!("{}+{}", left.key(), right.key()),
         }
     }
 
     /// The stacks of a key.
     #[must_use]
     pub fn from_key(key: &str) -> Option<Self> {
-        if key == "both" { Some(Self::Both) } else { Stack::from_key(key).map(Self::One) }
+        if key == "both" {
+            return Some(Self::BOTH);
+        }
+        let (left, right) = match key.split_once('+') {
+            Some((left, right)) => (left, Some(Stack::from_key(right)?)),
+            None => (key, None),
+        };
+        Some(Self::of(Stack::from_key(left)?, right))
     }
 }
 
@@ -203,11 +211,14 @@ mod tests {
         let text = "scenario=single-container&stack=both&step=42&detail=3&lang=zh";
         let fragment = Fragment::parse(text);
         assert_eq!(fragment.scenario.as_deref(), Some("single-container"));
-        assert_eq!(fragment.stacks, Some(Stacks::Both));
+        assert_eq!(fragment.stacks, Some(Stacks::BOTH));
         assert_eq!(fragment.step, Some(42));
         assert_eq!(fragment.detail, Some(Level::Hops));
         assert_eq!(fragment.lang, Some(Lang::Zh));
         assert!(fragment.bad.is_empty());
+        let pair = Stacks::of(Stack::Dockershim, Some(Stack::ALL[2]));
+        assert_eq!(Stacks::from_key(&pair.key()), Some(pair));
+        assert_eq!(Stacks::from_key("dockershim+nope"), None);
         let text = "panel=debug&break=op:PullImage&break=error:&edits=%5B%7B%22step%22:%7B%22at%22:%221s%22,%22do%22:%7B%22deletePod%22:%7B%22name%22:%22web%22%7D%7D%7D%7D%5D";
         let fragment = Fragment::parse(text);
         assert_eq!(fragment.tab, Some(Tab::Debug));

@@ -21,23 +21,38 @@ use yew::Reducible;
 pub enum Stacks {
     /// This one.
     One(Stack),
-    /// Docker as it was and what took its place, side by side.
-    Both,
+    /// These two, side by side.
+    Two(Stack, Stack),
 }
 
 impl Stacks {
-    /// Every choice.
-    #[must_use]
-    pub fn all() -> Vec<Self> {
-        Stack::ALL.into_iter().map(Self::One).chain([Self::Both]).collect()
-    }
+    /// The two that the question is about that everybody asks.
+    pub const BOTH: Self = Self::Two(Stack::Dockershim, Stack::Containerd);
 
     /// The stacks, from left to right.
     #[must_use]
     pub fn list(self) -> Vec<Stack> {
         match self {
             Self::One(stack) => vec![stack],
-            Self::Both => vec![Stack::Dockershim, Stack::Containerd],
+            Self::Two(left, right) => vec![left, right],
+        }
+    }
+
+    /// The stack on the left, and the one beside it.
+    #[must_use]
+    pub const fn parts(self) -> (Stack, Option<Stack>) {
+        match self {
+            Self::One(stack) => (stack, None),
+            Self::Two(left, right) => (left, Some(right)),
+        }
+    }
+
+    /// A stack with another beside it, if it is another.
+    #[must_use]
+    pub fn of(left: Stack, right: Option<Stack>) -> Self {
+        match right.filter(|right| *right != left) {
+            Some(right) => Self::Two(left, right),
+            None => Self::One(left),
         }
     }
 }
@@ -581,15 +596,15 @@ impl State {
         if with_stack && !made_for.is_empty() {
             let fits = match self.stacks {
                 Stacks::One(stack) => made_for.contains(&stack),
-                Stacks::Both => made_for.len() > 1,
+                Stacks::Two(a, b) => made_for.contains(&a) && made_for.contains(&b),
             };
             if builtin.id == "both-stacks" {
-                self.stacks = Stacks::Both;
+                self.stacks = Stacks::BOTH;
             } else if !fits {
                 self.stacks = Stacks::One(made_for[0]);
             }
         } else if with_stack && builtin.id == "both-stacks" {
-            self.stacks = Stacks::Both;
+            self.stacks = Stacks::BOTH;
         }
     }
 
@@ -806,9 +821,10 @@ impl State {
             UiCommand::Slower => self.speed = self.speed.saturating_sub(1),
             UiCommand::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
             UiCommand::NextStack => {
-                let all = Stacks::all();
-                let at = all.iter().position(|stacks| *stacks == self.stacks).unwrap_or_default();
-                self.change_stacks(all[(at + 1) % all.len()]);
+                let (stack, beside) = self.stacks.parts();
+                let at = Stack::ALL.iter().position(|known| *known == stack).unwrap_or_default();
+                let next = Stack::ALL[(at + 1) % Stack::ALL.len()];
+                self.change_stacks(Stacks::of(next, beside));
             }
             UiCommand::Scenarios => self.dialog = Some(Dialog::Scenarios),
             UiCommand::Manifest => self.dialog = Some(Dialog::Manifest),

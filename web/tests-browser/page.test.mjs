@@ -58,7 +58,7 @@ pageTest('stepping forwards and back shows the same again', { path: WEB }, async
 
 pageTest('another stack, at the moment at which the same has been achieved', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('End');
-  await page.locator('input[name="stack"][value="containerd"]').check();
+  await page.locator('[name="stack"]').selectOption('containerd');
   await page.locator('[data-stack="containerd"]').waitFor();
   await shows(page.locator('.pod'), /Running/);
   await shows(page.locator('.stage'), /CRI plugin/);
@@ -67,7 +67,7 @@ pageTest('another stack, at the moment at which the same has been achieved', { p
 
 pageTest('side by side, with counters', { path: WEB }, async ({ page }) => {
   await page.keyboard.press('End');
-  await page.locator('input[name="stack"][value="both"]').check();
+  await page.locator('[name="beside"]').selectOption('containerd');
   await page.locator('[data-stack="containerd"]').waitFor();
   assert.equal(await page.locator('.theatre__stage').count(), 2);
   const glue = (stack) => page.locator(`[data-stack="${stack}"] .counter dd`).nth(3).innerText();
@@ -208,7 +208,7 @@ pageTest('fields without effect are listed, and the rest runs', { path: WEB }, a
 pageTest('a link brings back its moment; what it gets wrong is said', {
   path: '/#scenario=init-containers&stack=containerd&step=80&detail=3&lang=zh',
 }, async ({ page }) => {
-  assert.ok(await page.locator('input[name="stack"][value="containerd"]').isChecked());
+  assert.equal(await page.locator('[name="stack"]').inputValue(), 'containerd');
   assert.ok(await page.locator('input[name="detail"][value="3"]').isChecked());
   assert.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans');
   await page.keyboard.press('ArrowRight');
@@ -242,7 +242,7 @@ for (const colorScheme of ['light', 'dark']) {
       assert.ok((await overflow()) <= 0, `nothing sticks out of ${tab}`);
       await expectAccessible(page, `on a phone, ${tab}`);
     }
-    await page.locator('input[name="stack"][value="both"]').check();
+    await page.locator('[name="beside"]').selectOption('containerd');
     assert.ok((await overflow()) <= 0, 'nothing sticks out side by side');
     await expectAccessible(page, 'on a phone, side by side');
   });

@@ -72,7 +72,7 @@ fn a_bad_manifest_leaves_what_runs() {
 #[test]
 fn a_link_brings_back_its_moment() {
     let state = open("scenario=init-containers&stack=both&step=77&detail=4&lang=zh");
-    assert_eq!((state.stacks, state.level, state.lang), (Stacks::Both, Level::Effects, Lang::Zh));
+    assert_eq!((state.stacks, state.level, state.lang), (Stacks::BOTH, Level::Effects, Lang::Zh));
     assert_eq!(
         Fragment::of(&state),
         "scenario=init-containers&stack=both&step=77&detail=4&lang=zh"

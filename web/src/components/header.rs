@@ -1,11 +1,13 @@
 //! The bar at the top: which scenario, on which stack, and the page's own switches.
 
-use super::ui::{command_button, icon, icons, other, segmented};
+use super::ui::{command_button, icon, icons, other};
 use super::{Store, send};
 use crate::command::UiCommand;
 use crate::state::{Action, Stacks, Theme};
 use crate::text::{Lang, M};
-use yew::{AttrValue, Callback, Html, html};
+use scenario::Stack;
+use web_sys::HtmlSelectElement;
+use yew::{Callback, Html, TargetCast, html};
 
 /// The bar.
 pub(super) fn header(store: &Store) -> Html {
@@ -13,14 +15,6 @@ pub(super) fn header(store: &Store) -> Html {
         Theme::System => M::ThemeSystem,
         Theme::Light => M::ThemeLight,
         Theme::Dark => M::ThemeDark,
-    };
-    let stacks: Vec<(Stacks, AttrValue, AttrValue)> = Stacks::all()
-        .into_iter()
-        .map(|stacks| (stacks, stacks.key().into(), stacks_name(store, stacks)))
-        .collect();
-    let choose = {
-        let dispatcher = store.dispatcher();
-        Callback::from(move |stacks| dispatcher.dispatch(Action::Stacks(stacks)))
     };
     let next = other(store.lang);
     html! {
@@ -41,7 +35,7 @@ pub(super) fn header(store: &Store) -> Html {
                 <span class="bar__value">{ scenario_title(store) }</span>
                 { icon(icons::DOWN) }
             </button>
-            { segmented(store.text(M::Stack), "stack", &stacks, &store.stacks, &choose) }
+            { stacks(store) }
             <div class="bar__switches">
                 <button
                     type="button"
@@ -91,10 +85,39 @@ pub(super) fn scenario_title(store: &Store) -> String {
     store.lang.pick(&title.en, &title.zh).to_owned()
 }
 
-fn stacks_name(store: &Store, stacks: Stacks) -> AttrValue {
-    match stacks {
-        Stacks::One(stack) => format!("{} {}", stack.name(), stack.kubernetes()).into(),
-        Stacks::Both => store.text(M::SideBySide).into(),
+/// Which stack, and which beside it.
+fn stacks(store: &Store) -> Html {
+    let (left, right) = store.stacks.parts();
+    let choice = |name: &'static str, chosen: Option<Stack>, nothing: Option<M>, label: M| {
+        let (dispatcher, first) = (store.dispatcher(), nothing.is_none());
+        let onchange = Callback::from(move |event: yew::Event| {
+            let select: HtmlSelectElement = event.target_unchecked_into();
+            let stack = Stack::from_key(&select.value());
+            let stacks = match stack {
+                Some(stack) if first => Stacks::of(stack, right),
+                _ => Stacks::of(left, stack),
+            };
+            dispatcher.dispatch(Action::Stacks(stacks));
+        });
+        let stacks = Stack::ALL.into_iter().filter(|stack| first || *stack != left);
+        html! {
+            <select class="select" {name} aria-label={store.text(label)} {onchange}>
+                if let Some(nothing) = nothing {
+                    <option value="" selected={chosen.is_none()}>{ store.text(nothing) }</option>
+                }
+                { for stacks.map(|stack| html! {
+                    <option value={stack.key()} selected={chosen == Some(stack)}>
+                        { format!("{} {}", stack.name(), stack.kubernetes()) }
+                    </option>
+                }) }
+            </select>
+        }
+    };
+    html! {
+        <div class="bar__stacks" role="group" aria-label={store.text(M::Stack)}>
+            { choice("stack", Some(left), None, M::Stack) }
+            { choice("beside", right, Some(M::BesideNone), M::Beside) }
+        </div>
     }
 }
 
