@@ -1,4 +1,5 @@
 //! The library behind the native program.
 
+pub mod compare;
 pub mod golden;
 pub mod golden_docker;

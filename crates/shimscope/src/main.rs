@@ -24,6 +24,8 @@ enum Command {
     Serve(Serve),
     /// Stand between a kubelet and its runtime and write down what they say
     Record(Record),
+    /// Count what each stack needs to bring the same pods up
+    Compare(Compare),
     /// List the built-in scenarios
     Scenarios,
     /// Compare with recordings of the real components
@@ -76,6 +78,28 @@ struct Simulate {
 }
 
 #[derive(clap::Args)]
+struct Compare {
+    /// A Pod manifest (YAML or JSON); - for standard input
+    #[arg(required_unless_present_any = ["scenario", "document"], conflicts_with = "scenario")]
+    manifest: Option<PathBuf>,
+    /// A built-in scenario by name, or a scenario file
+    #[arg(long)]
+    scenario: Option<String>,
+    /// The stacks, separated by commas; or all
+    #[arg(long, value_parser = parse_stacks, default_value = "all")]
+    stacks: Vec<Vec<Stack>>,
+    /// Have the images pulled, instead of having them on the node
+    #[arg(long)]
+    pull: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print docs/comparison.md
+    #[arg(long, conflicts_with_all = ["manifest", "scenario"])]
+    document: bool,
+}
+
+#[derive(clap::Args)]
 struct Serve {
     /// The runtime stack that answers
     #[arg(long, value_parser = parse_stack, default_value = "containerd")]
@@ -120,6 +144,13 @@ fn parse_stack(key: &str) -> Result<Stack, String> {
     })
 }
 
+fn parse_stacks(keys: &str) -> Result<Vec<Stack>, String> {
+    match keys {
+        "all" => Ok(Stack::ALL.to_vec()),
+        keys => keys.split(',').map(|key| parse_stack(key.trim())).collect(),
+    }
+}
+
 fn main() -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let text = match Arguments::parse().command {
@@ -132,6 +163,7 @@ fn main() -> Result<ExitCode> {
             serve::proxy(&serve::ProxyOptions { upstream, listen, file })?;
             String::new()
         }
+        Command::Compare(arguments) => compare(&arguments)?,
         Command::Scenarios => list_scenarios(),
         Command::Golden(Golden::Check { folders }) => {
             let report = shimscope::golden::check(&folders)?;
@@ -158,15 +190,33 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-fn simulate(arguments: &Simulate) -> Result<String> {
-    let (mut scenario, name) = match (&arguments.scenario, &arguments.manifest) {
-        (Some(name), _) => (load_scenario(name)?, name.clone()),
-        (None, Some(path)) => {
-            let manifest = read(path)?;
-            (Scenario::of_manifest(&manifest), path.display().to_string())
-        }
+fn compare(arguments: &Compare) -> Result<String> {
+    if arguments.document {
+        return shimscope::compare::document();
+    }
+    let (scenario, name) = scenario_of(&arguments.scenario, &arguments.manifest)?;
+    let stacks: Vec<Stack> = arguments.stacks.iter().flatten().copied().collect();
+    let sides = shimscope::compare::compare(&scenario, &stacks, arguments.pull).context(name)?;
+    Ok(match arguments.format {
+        Format::Table => shimscope::compare::table(&sides),
+        Format::Json => serde_json::to_string_pretty(&shimscope::compare::to_json(&sides))? + "\n",
+    })
+}
+
+/// A scenario, or that of a manifest, and what it is called in messages.
+fn scenario_of(
+    scenario: &Option<String>,
+    manifest: &Option<PathBuf>,
+) -> Result<(Scenario, String)> {
+    match (scenario, manifest) {
+        (Some(name), _) => Ok((load_scenario(name)?, name.clone())),
+        (None, Some(path)) => Ok((Scenario::of_manifest(&read(path)?), path.display().to_string())),
         (None, None) => bail!("a manifest or --scenario is needed"),
-    };
+    }
+}
+
+fn simulate(arguments: &Simulate) -> Result<String> {
+    let (mut scenario, name) = scenario_of(&arguments.scenario, &arguments.manifest)?;
     if arguments.until.is_some() {
         scenario.until = arguments.until;
     }

@@ -169,6 +169,16 @@ impl Protocol {
         !matches!(self, Self::Function | Self::Syscall)
     }
 
+    /// How many messages a call encodes for another program to decode: request and response, unless
+    /// nothing but arguments and an exit code crosses over.
+    #[must_use]
+    pub const fn messages(self) -> usize {
+        match self {
+            Self::Function | Self::Syscall | Self::Exec => 0,
+            Self::Cri | Self::Grpc | Self::DockerApi | Self::Ttrpc | Self::Cni | Self::Https => 2,
+        }
+    }
+
     /// The name that people use.
     #[must_use]
     pub const fn name(self) -> &'static str {

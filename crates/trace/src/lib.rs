@@ -37,6 +37,7 @@ pub use frame::{FileView, Frame, NamespaceView, PodView};
 mod player;
 pub use player::Player;
 
+pub mod account;
 pub mod causality;
 pub mod listing;
 pub mod milestone;
