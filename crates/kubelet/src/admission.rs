@@ -75,7 +75,10 @@ impl Inner {
                     self.config.max_pods
                 ),
             ),
-            None => return true,
+            None => match self.eviction_admits(pod, known.from_file) {
+                Some(message) => ("Evicted", message),
+                None => return true,
+            },
         };
         self.reject_pod(
             &Work { uid: uid.clone(), pod: known.pod, reference: known.reference },

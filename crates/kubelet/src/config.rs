@@ -208,6 +208,8 @@ pub struct KubeletConfig {
     pub cpu_millis: u64,
     /// The node's memory, in bytes.
     pub memory_bytes: u64,
+    /// The size of the disk for images, in bytes; none if it never gets full.
+    pub image_fs_bytes: Option<u64>,
     /// How many pods the node takes.
     pub max_pods: usize,
     /// The sizes of huge pages that the kernel knows: `2MB`.
@@ -241,6 +243,7 @@ impl Default for KubeletConfig {
             root_directory: "/var/lib/kubelet".into(),
             cpu_millis: 4000,
             memory_bytes: 8 << 30,
+            image_fs_bytes: None,
             max_pods: usize::MAX,
             hugepage_sizes: vec!["2MB".into(), "1GB".into()],
             swap_controller: true,

@@ -49,7 +49,18 @@ impl Inner {
         reason: &'static str,
         message: &str,
     ) {
-        self.record(ctx, work, kind, reason, "".into(), message);
+        self.record(ctx, Some(work), kind, reason, "".into(), message);
+    }
+
+    /// Records an event about the node.
+    pub(crate) fn node_event(
+        &self,
+        ctx: &Ctx,
+        kind: KubeEventType,
+        reason: &'static str,
+        message: &str,
+    ) {
+        self.record(ctx, None, kind, reason, "".into(), message);
     }
 
     /// Records an event about a container.
@@ -71,22 +82,30 @@ impl Inner {
         } else {
             "ephemeralContainers"
         };
-        self.record(ctx, work, kind, reason, format!("spec.{list}{{{name}}}").into(), message);
+        self.record(
+            ctx,
+            Some(work),
+            kind,
+            reason,
+            format!("spec.{list}{{{name}}}").into(),
+            message,
+        );
     }
 
     fn record(
         &self,
         ctx: &Ctx,
-        work: &Work,
+        work: Option<&Work>,
         kind: KubeEventType,
         reason: &'static str,
         field_path: Rc<str>,
         message: &str,
     ) {
         let key = key_of(&[kind.as_str(), reason, &field_path, message]);
-        let (count, first) = self.recorder.count(&work.uid, key, self.sim.now());
+        let about = work.map_or(&self.config.node_name, |work| &work.uid);
+        let (count, first) = self.recorder.count(about, key, self.sim.now());
         ctx.effect(Effect::KubeEvent(KubeEvent {
-            pod: Some(work.reference),
+            pod: work.map(|work| work.reference),
             kind,
             reason: Text::Borrowed(reason),
             field_path,

@@ -5,7 +5,8 @@
 use crate::backoff::Backoff;
 use crate::container::PodStatus;
 use crate::events::Recorder;
-use crate::images::ImageManager;
+use crate::eviction::EvictionManager;
+use crate::images::{ImageGcManager, ImageManager};
 use crate::kuberuntime::Failure;
 use crate::pleg::Pleg;
 use crate::pod_workers::{UpdateType, Workers};
@@ -35,6 +36,7 @@ struct Machine {
     endpoint: Endpoint,
     host: Rc<dyn Host>,
     api_server: Rc<ApiServer>,
+    memory_available: Rc<Cell<Option<u64>>>,
     process: RefCell<Option<Rc<Inner>>>,
 }
 
@@ -117,6 +119,7 @@ impl Kubelet {
             endpoint,
             host,
             api_server: Rc::default(),
+            memory_available: Rc::default(),
             process: RefCell::default(),
         }))
     }
@@ -237,6 +240,14 @@ impl Kubelet {
         }
     }
 
+    /// From now on so many bytes of the node's memory are free; none: enough for everybody.
+    pub fn set_memory_available(&self, bytes: Option<u64>) {
+        self.0.memory_available.set(bytes);
+        if let Some(process) = &*self.0.process.borrow() {
+            process.schedule_eviction();
+        }
+    }
+
     /// The UID of the pod of a name, if there is one.
     #[must_use]
     pub fn uid_of(&self, namespace: &str, name: &str) -> Option<Rc<str>> {
@@ -272,6 +283,9 @@ pub(crate) struct Inner {
     pub(crate) cri: CriClient,
     pub(crate) host: Rc<dyn Host>,
     pub(crate) api_server: Rc<ApiServer>,
+    /// So many bytes of the node's memory are free; none: enough.
+    pub(crate) memory_available: Rc<Cell<Option<u64>>>,
+    pub(crate) eviction: EvictionManager,
     pub(crate) started: Time,
     pub(crate) tasks: Tasks,
     pub(crate) sync_loop: SyncLoop,
@@ -283,6 +297,7 @@ pub(crate) struct Inner {
     pub(crate) status: crate::status::StatusManager,
     pub(crate) probes: ProbeManager,
     pub(crate) images: ImageManager,
+    pub(crate) image_gc: ImageGcManager,
     pub(crate) recorder: Recorder,
     pub(crate) crash_loop_back_off: RefCell<Backoff>,
     /// Why containers could not be started (`pkg/kubelet/reason_cache.go`).
@@ -332,6 +347,8 @@ impl Inner {
             cri: cri_client(&config, machine.endpoint.clone()),
             host: machine.host.clone(),
             api_server: machine.api_server.clone(),
+            memory_available: machine.memory_available.clone(),
+            eviction: EvictionManager::default(),
             started: machine.sim.now(),
             tasks: Tasks::default(),
             sync_loop: SyncLoop::default(),
@@ -342,6 +359,7 @@ impl Inner {
             status: crate::status::StatusManager::default(),
             probes: ProbeManager::default(),
             images: ImageManager::new(&config),
+            image_gc: ImageGcManager::default(),
             recorder: Recorder::default(),
             crash_loop_back_off: RefCell::new(Backoff::new(Duration::from_secs(10), cap)),
             reasons: RefCell::default(),
@@ -356,6 +374,8 @@ impl Inner {
         self.start_update_runtime_up();
         self.start_pleg();
         self.start_garbage_collection();
+        self.start_image_gc();
+        self.schedule_eviction();
     }
 
     /// Starts a task that ends with the process.

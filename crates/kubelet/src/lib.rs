@@ -47,6 +47,8 @@ mod volumes;
 
 mod events;
 
+mod eviction;
+
 mod startup;
 pub use startup::StartUp;
 

@@ -18,6 +18,8 @@ use std::time::Duration;
 use trace::{EventId, PodRef, Time};
 
 const BACK_OFF_PERIOD: Duration = Duration::from_secs(10);
+/// What a pod gets that has to go at once, in seconds (`immediateEvictionGracePeriodSeconds`).
+const EVICTION_GRACE_PERIOD: i64 = 1;
 const TRANSIENT_BACK_OFF_PERIOD: Duration = Duration::from_secs(1);
 /// Waits are multiplied by a random factor from 1 to 1 and this.
 const JITTER: f64 = 0.5;
@@ -138,21 +140,20 @@ impl Inner {
         kind: UpdateType,
         cause: Option<EventId>,
     ) {
-        self.update_worker_evicting(uid, pod, kind, cause, None);
+        self.tell_worker(uid, Update { pod, kind, cause }, None);
     }
 
-    /// The same, for a pod that may have to make room.
-    pub(crate) fn update_worker_evicting(
-        self: &Rc<Self>,
-        uid: &Uid,
-        pod: Rc<Pod>,
-        kind: UpdateType,
-        cause: Option<EventId>,
-        eviction: Option<Eviction>,
-    ) {
+    /// Ends a pod that has to make room.
+    pub(crate) fn evict(self: &Rc<Self>, uid: &Uid, pod: Rc<Pod>, eviction: Eviction) {
+        let update = Update { pod, kind: UpdateType::Kill, cause: None };
+        self.tell_worker(uid, update, Some(eviction));
+    }
+
+    fn tell_worker(self: &Rc<Self>, uid: &Uid, update: Update, eviction: Option<Eviction>) {
+        let Update { ref pod, kind, .. } = update;
         let mut workers = self.workers.by_uid.borrow_mut();
         if !workers.contains_key(uid) {
-            let Some(worker) = self.new_worker(uid, &pod, kind) else { return };
+            let Some(worker) = self.new_worker(uid, pod, kind) else { return };
             workers.insert(uid.clone(), worker);
         }
         let Some(worker) = workers.get_mut(uid) else { return };
@@ -179,11 +180,12 @@ impl Inner {
         }
         if eviction.is_some() {
             worker.eviction = eviction;
+            worker.grace = Some(EVICTION_GRACE_PERIOD);
         }
         if worker.terminating {
-            worker.grace = Some(effective_grace(worker.grace, &pod));
+            worker.grace = Some(effective_grace(worker.grace, pod));
         }
-        worker.pending = Some(Update { pod, kind, cause });
+        worker.pending = Some(update);
         self.wake(uid, worker);
     }
 

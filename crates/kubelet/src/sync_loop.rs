@@ -110,6 +110,7 @@ impl Inner {
         self.schedule_relist();
         self.request_runtime_status();
         self.request_garbage_collection();
+        self.schedule_image_gc();
     }
 
     /// Asks for the next garbage collection: something may have become superfluous since the last.

@@ -124,6 +124,10 @@ pub struct KubeletSpec {
     /// The gate `EventedPLEG`, from 1.26 on: PLEG follows the runtime's events.
     #[serde(default, rename = "eventedPLEG")]
     pub evented_pleg: bool,
+    /// The size of the disk for images, in MiB. Above 85 % of it the kubelet removes images that
+    /// nobody uses; if left out, it never gets full.
+    #[serde(default)]
+    pub image_disk_mebibytes: Option<u64>,
 }
 
 /// How the kubelet is told to start.
@@ -228,6 +232,13 @@ pub enum Action {
     Apply {
         /// Their manifest.
         manifest: String,
+    },
+    /// The node runs short of memory, or no longer does.
+    #[serde(rename_all = "camelCase")]
+    NodeMemory {
+        /// How much of it is free, in MiB; enough if left out. Below 100 the kubelet evicts pods.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        available_mebibytes: Option<u64>,
     },
     /// `kill` on the node.
     #[serde(rename_all = "camelCase")]

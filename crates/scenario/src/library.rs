@@ -36,6 +36,7 @@ library! {
     "host-network",
     "both-stacks",
     "kubelet-start",
+    "eviction",
 }
 
 /// The built-in scenario of a key.

@@ -111,6 +111,7 @@ impl Simulation {
         let config = KubeletConfig {
             version,
             evented_pleg: scenario.kubelet.evented_pleg,
+            image_fs_bytes: scenario.kubelet.image_disk_mebibytes.map(|mebibytes| mebibytes << 20),
             ..KubeletConfig::default()
         };
         let host = NodeHost {
@@ -145,6 +146,10 @@ impl Simulation {
                             kubelet.delete_pod(&uid, grace_period_seconds);
                         }
                     });
+                }
+                Action::NodeMemory { available_mebibytes } => {
+                    let bytes = available_mebibytes.map(|mebibytes| mebibytes << 20);
+                    simulation.at(step.at.0, move |kubelet| kubelet.set_memory_available(bytes));
                 }
                 Action::Kill { pid, signal } => {
                     let (node, ctx) = (node.clone(), ctx.clone());

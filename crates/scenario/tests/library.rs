@@ -120,6 +120,11 @@ fn pods_reach_what_their_scenario_promises() {
         }
         for pod in &frame.pods {
             let status = pod.status.as_ref().unwrap_or_else(|| panic!("{place}: no status"));
+            if builtin.id == "eviction" && pod.object.metadata.name != "modest" {
+                let end = (status.phase.as_str(), status.reason.as_str());
+                assert_eq!(end, ("Failed", "Evicted"), "{place}: {}", pod.object.metadata.name);
+                continue;
+            }
             assert_eq!(status.phase, "Running", "{place}: {}", api::summary(status));
             let sandboxes: Vec<_> = frame.sandboxes_of(&pod.object.metadata.uid).collect();
             let ready = sandboxes.iter().filter(|sandbox| sandbox.ready).count();

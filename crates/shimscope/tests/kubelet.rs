@@ -262,6 +262,35 @@ fn pleg_follows_events_and_goes_back_to_lists_when_the_stream_breaks_off() {
 }
 
 #[test]
+fn images_that_nobody_uses_go_when_their_disk_gets_full() {
+    let script = r#"{"images": ["example.com/app:1", "example.com/old:1", "example.com/old:2"]}"#;
+    // Three images of a million bytes each fill more than 85 % of the disk, two less than 80 %.
+    let on_a_disk_of = |bytes| KubeletConfig { image_fs_bytes: bytes, ..KubeletConfig::default() };
+    let removed = |world: &World| {
+        world.kubelet.add_pod(world.pod(ONE));
+        world.until(1000.0);
+        let lines = world.lines();
+        let about = |line: &&str| line.contains("RemoveImage") || line.contains("FreeDisk");
+        lines.lines().filter(about).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let world = World::configured(on_a_disk_of(Some(3_400_000)), script);
+    let lines = removed(&world);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("300.000 RemoveImage sha256:"), "{lines:?}");
+    for enough in [None, Some(4_000_000)] {
+        assert_eq!(removed(&World::configured(on_a_disk_of(enough), script)), [""; 0]);
+    }
+    // What is in use stays, however full the disk is.
+    let world = World::configured(on_a_disk_of(Some(1_000_000)), script);
+    let lines = removed(&world);
+    assert_eq!(lines.iter().filter(|line| line.contains("RemoveImage")).count(), 2, "{lines:?}");
+    assert!(
+        lines[2].contains("Attempted to free 2200000 bytes, but only found 2000000 bytes"),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn seven_steps_with_init_containers_in_an_old_kubelet() {
     let script = r#"{"containers": {"init": {"runs": [{"exitAfterMs": 500}]},
         "app": {"runs": [{"exitAfterMs": 1000, "exitCode": 1}]}}}"#;

@@ -294,6 +294,11 @@ fn describe(store: &Store, edit: &Edit) -> String {
                     store.fill(M::ChangeDelete, &[time, ("name", name)])
                 }
                 Happening::Apply { .. } => store.fill(M::ChangeApply, &[time]),
+                Happening::NodeMemory { available_mebibytes } => {
+                    let free =
+                        available_mebibytes.map_or_else(|| "∞".to_owned(), |it| it.to_string());
+                    store.fill(M::ChangeMemory, &[time, ("free", &free)])
+                }
                 Happening::Kill { pid, signal } => {
                     let (pid, signal) = (pid.to_string(), signal.to_string());
                     store.fill(M::ChangeKill, &[time, ("pid", &pid), ("signal", &signal)])

@@ -5,19 +5,19 @@ use async_trait::async_trait;
 use cri::{
     Code, ContainerEventResponse, ContainerState, ContainerStateValue, ContainerStatus,
     ContainerStatusRequest, ContainerStatusResponse, CreateContainerRequest,
-    CreateContainerResponse, EventStream, ExecSyncRequest, ExecSyncResponse, GetEventsRequest,
-    Image, ImageFsInfoRequest, ImageFsInfoResponse, ImageService, ImageSpec, ImageStatusRequest,
-    ImageStatusResponse, LinuxPodSandboxStatus, ListContainersRequest, ListContainersResponse,
-    ListImagesRequest, ListImagesResponse, ListPodSandboxRequest, ListPodSandboxResponse,
-    Namespace, NamespaceMode, PodSandbox, PodSandboxNetworkStatus, PodSandboxState,
-    PodSandboxStateValue, PodSandboxStatus, PodSandboxStatusRequest, PodSandboxStatusResponse,
-    PullImageRequest, PullImageResponse, RemoveContainerRequest, RemoveContainerResponse,
-    RemoveImageRequest, RemoveImageResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
-    RunPodSandboxRequest, RunPodSandboxResponse, RuntimeCondition, RuntimeService, RuntimeStatus,
-    StartContainerRequest, StartContainerResponse, Status, StatusRequest, StatusResponse,
-    StopContainerRequest, StopContainerResponse, StopPodSandboxRequest, StopPodSandboxResponse,
-    UpdateContainerResourcesRequest, UpdateContainerResourcesResponse, VersionRequest,
-    VersionResponse,
+    CreateContainerResponse, EventStream, ExecSyncRequest, ExecSyncResponse, FilesystemUsage,
+    GetEventsRequest, Image, ImageFsInfoRequest, ImageFsInfoResponse, ImageService, ImageSpec,
+    ImageStatusRequest, ImageStatusResponse, LinuxPodSandboxStatus, ListContainersRequest,
+    ListContainersResponse, ListImagesRequest, ListImagesResponse, ListPodSandboxRequest,
+    ListPodSandboxResponse, Namespace, NamespaceMode, PodSandbox, PodSandboxNetworkStatus,
+    PodSandboxState, PodSandboxStateValue, PodSandboxStatus, PodSandboxStatusRequest,
+    PodSandboxStatusResponse, PullImageRequest, PullImageResponse, RemoveContainerRequest,
+    RemoveContainerResponse, RemoveImageRequest, RemoveImageResponse, RemovePodSandboxRequest,
+    RemovePodSandboxResponse, RunPodSandboxRequest, RunPodSandboxResponse, RuntimeCondition,
+    RuntimeService, RuntimeStatus, StartContainerRequest, StartContainerResponse, Status,
+    StatusRequest, StatusResponse, StopContainerRequest, StopContainerResponse,
+    StopPodSandboxRequest, StopPodSandboxResponse, UInt64Value, UpdateContainerResourcesRequest,
+    UpdateContainerResourcesResponse, VersionRequest, VersionResponse,
 };
 use sim::{Ctx, Signal};
 use std::collections::BTreeMap;
@@ -603,8 +603,15 @@ impl ImageService<Ctx> for Service {
     ) -> Result<RemoveImageResponse, Status> {
         let image = request.image.unwrap_or_default().image;
         self.enter(ctx, "RemoveImage", &image).await?;
-        let removed = self.state.borrow_mut().images.remove(image.as_str());
-        if let Some(id) = removed {
+        let mut removed = Vec::new();
+        self.state.borrow_mut().images.retain(|name, id| {
+            let stays = **name != *image && **id != *image;
+            if !stays {
+                removed.push(id.clone());
+            }
+            stays
+        });
+        for id in removed {
             self.changes.mark();
             ctx.effect(Effect::ImageRemoved { id });
         }
@@ -617,6 +624,12 @@ impl ImageService<Ctx> for Service {
         _: ImageFsInfoRequest,
     ) -> Result<ImageFsInfoResponse, Status> {
         self.enter(ctx, "ImageFsInfo", "").await?;
-        Ok(ImageFsInfoResponse::default())
+        let used = self.state.borrow().images.len() as u64 * IMAGE_SIZE;
+        let usage = FilesystemUsage {
+            timestamp: self.sim.now().unix_nanos(),
+            used_bytes: Some(UInt64Value { value: used }),
+            ..FilesystemUsage::default()
+        };
+        Ok(ImageFsInfoResponse { image_filesystems: vec![usage], ..ImageFsInfoResponse::default() })
     }
 }
