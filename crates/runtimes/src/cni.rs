@@ -46,6 +46,15 @@ pub const DEFAULT_CONFIG: &str = concat!(
     r#"{"type":"portmap","capabilities":{"portMappings":true}}]}"#
 );
 
+/// The same in a version that older callers read.
+pub const CONFIG_0_4: &str = concat!(
+    r#"{"cniVersion":"0.4.0","name":"podnet","plugins":["#,
+    r#"{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"hairpinMode":true,"#,
+    r#""ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.0.0/16"}]],"#,
+    r#""routes":[{"dst":"0.0.0.0/0"}]}},"#,
+    r#"{"type":"portmap","capabilities":{"portMappings":true}}]}"#
+);
+
 /// Where [`DEFAULT_CONFIG`] is written to.
 pub const DEFAULT_CONFIG_FILE: &str = "/etc/cni/net.d/10-podnet.conflist";
 
@@ -153,7 +162,12 @@ impl Cni {
 
     /// Writes [`DEFAULT_CONFIG`], as an administrator or a network add-on does.
     pub fn install_default(ctx: &Ctx, node: &Node) {
-        node.write_file(ctx, DEFAULT_CONFIG_FILE, DEFAULT_CONFIG);
+        Self::install(ctx, node, DEFAULT_CONFIG);
+    }
+
+    /// Writes a network configuration in the same place.
+    pub fn install(ctx: &Ctx, node: &Node, config: &str) {
+        node.write_file(ctx, DEFAULT_CONFIG_FILE, config);
     }
 
     /// Whether there is a configuration that can be used.

@@ -32,6 +32,17 @@ const STACKS: &[Stack] = &[
         fails: &[],
     },
     Stack {
+        name: "cri-containerd",
+        start: support::cri_containerd,
+        not_found: Code::NotFound,
+        stops_unknown_containers: true,
+        exec_timeout: Code::DeadlineExceeded,
+        fails: &[(
+            "what_is_gone_can_be_stopped_and_removed",
+            "StopPodSandbox wants a sandbox that is there",
+        )],
+    },
+    Stack {
         name: "crio",
         start: support::crio,
         not_found: Code::NotFound,

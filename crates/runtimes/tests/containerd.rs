@@ -23,6 +23,17 @@ const STEPS: &[(&str, &str)] = &[
     ("· CNI ADD ·", "setupPodNetwork, before any process: lo, then each plugin of the list"),
     ("· IPAM ADD ·", "setupPodNetwork: the plugin delegates to host-local"),
     ("· containerd-shim-runc-v2 start ·", "Controller.Start, NewTask: one shim for the pod"),
+    ("· containerd-shim ·", "NewTask: one shim of version 1 for each container"),
+    ("· Snapshots.Prepare ·", "NewContainer: WithNewSnapshot"),
+    ("· Containers.Create ·", "NewContainer: the container is written down"),
+    ("· Tasks.Create ·", "NewTask: containerd is asked"),
+    ("· Tasks.Start ·", "task.Start: containerd is asked"),
+    ("· Tasks.Kill ·", "task.Kill: containerd is asked"),
+    ("· Tasks.Delete ·", "task.Delete: containerd is asked"),
+    ("· Snapshots.Remove ·", "container.Delete: WithSnapshotCleanup"),
+    ("· Containers.Delete ·", "container.Delete"),
+    ("· Snapshots.Commit ·", "image.Unpack: a layer becomes a snapshot"),
+    ("· Images.Create ·", "Pull: the image gets its name"),
     ("· Task.Create ·", "NewTask: the shim creates"),
     ("· runc create ·", "NewTask: everything but the program"),
     ("· Task.Connect ·", "NewTask: the task's process number"),
@@ -97,6 +108,40 @@ fn a_pod_stops() {
     let start = *from.borrow();
     let text = support::annotated(&trace, start, STEPS);
     expect_file!["containerd/pod_stop.txt"].assert_eq(&text);
+}
+
+/// Before the plugin: the image first, no lease, one more hop for whatever is asked of containerd.
+#[test]
+fn a_pod_starts_beside_containerd() {
+    let trace = play(
+        support::cri_containerd,
+        |_| {},
+        async |world: World| {
+            start_pod(world).await;
+        },
+    );
+    check(&trace, expect_file!["containerd/daemon_pod_start.txt"]);
+}
+
+/// The network goes while the sandbox's process still runs.
+#[test]
+fn a_pod_stops_beside_containerd() {
+    let from = Rc::new(RefCell::new(0));
+    let cursor = from.clone();
+    let trace = play(
+        support::cri_containerd,
+        |_| {},
+        async move |world: World| {
+            let (sandbox, id) = start_pod(world.clone()).await;
+            world.sleep(1000).await;
+            *cursor.borrow_mut() = world.ctx.sim().event_count() as usize;
+            world.stop(&id, 30).await.unwrap();
+            world.stop_sandbox(&sandbox).await.unwrap();
+            world.remove_sandbox(&sandbox).await.unwrap();
+        },
+    );
+    let text = support::annotated(&trace, *from.borrow(), STEPS);
+    expect_file!["containerd/daemon_pod_stop.txt"].assert_eq(&text);
 }
 
 /// The operations of a trace, in order, from the first that a component outside of containerd

@@ -14,6 +14,8 @@ pub enum Stack {
     Dockershim,
     /// containerd with its CRI plugin.
     Containerd,
+    /// cri-containerd, a daemon beside containerd, in the days of 1.8.
+    CriContainerd,
     /// CRI-O.
     Crio,
     /// dockershim's successor, a process of its own.
@@ -22,7 +24,8 @@ pub enum Stack {
 
 impl Stack {
     /// Every stack.
-    pub const ALL: [Self; 4] = [Self::Dockershim, Self::Containerd, Self::Crio, Self::CriDockerd];
+    pub const ALL: [Self; 5] =
+        [Self::Dockershim, Self::Containerd, Self::CriContainerd, Self::Crio, Self::CriDockerd];
 
     /// The key in scenarios, links and commands.
     #[must_use]
@@ -30,6 +33,7 @@ impl Stack {
         match self {
             Self::Dockershim => "dockershim",
             Self::Containerd => "containerd",
+            Self::CriContainerd => "cri-containerd",
             Self::Crio => "crio",
             Self::CriDockerd => "cri-dockerd",
         }
@@ -55,7 +59,15 @@ impl Stack {
     pub const fn kubernetes(self) -> kubelet::Version {
         match self {
             Self::Dockershim => kubelet::Version::V1_22,
+            Self::CriContainerd => kubelet::Version::minor(8),
             Self::Containerd | Self::Crio | Self::CriDockerd => kubelet::Version::V1_36,
+        }
+    }
+
+    const fn containerd_flavor(self) -> containerd::Flavor {
+        match self {
+            Self::CriContainerd => containerd::Flavor::Daemon,
+            _ => containerd::Flavor::Plugin,
         }
     }
 
@@ -92,12 +104,13 @@ impl Stack {
                     ..crio::CrioOptions::for_kubernetes(version.minor)
                 },
             ),
-            Self::Containerd => containerd::start(
+            Self::Containerd | Self::CriContainerd => containerd::start(
                 ctx,
                 node,
                 containerd::ContainerdOptions {
                     registry,
                     programs,
+                    flavor: self.containerd_flavor(),
                     ..containerd::ContainerdOptions::default()
                 },
             ),
@@ -135,7 +148,9 @@ impl Stack {
         kubelet::topology::add(&mut topology);
         match self {
             Self::Dockershim => docker::topology(&mut topology),
-            Self::Containerd => containerd::topology(&mut topology),
+            Self::Containerd | Self::CriContainerd => {
+                containerd::topology(&mut topology, self.containerd_flavor());
+            }
             Self::Crio => {
                 crio::topology(&mut topology, crio::default_runtime(version.minor));
             }

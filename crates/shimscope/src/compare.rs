@@ -87,7 +87,7 @@ pub fn compare(scenario: &Scenario, stacks: &[Stack], pull: bool) -> Result<Vec<
 
 /// The images of sandboxes' containers in the versions that stacks come with.
 const PAUSE_TAGS: [&str; 6] =
-    ["pause-amd64:3.0", "pause:3.5", "pause:3.9", "pause:3.10", "pause:3.10.1", "pause:3.10.2"];
+    ["pause:3.0", "pause:3.5", "pause:3.9", "pause:3.10", "pause:3.10.1", "pause:3.10.2"];
 
 fn images_of(scenario: &Scenario) -> Vec<String> {
     let pods = api::manifest::parse(&scenario.manifest).pods;

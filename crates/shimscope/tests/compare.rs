@@ -53,7 +53,7 @@ fn each_matter_has_its_owner() {
         ("dockershim", "resolv.conf", r#"["dockerd","dockershim"]"#),
         ("dockershim", "CNI", r#"["dockershim"]"#),
         ("dockershim", "logs", r#"["dockerd","dockershim"]"#),
-        ("containerd", "pause image", r#"["cri-plugin"]"#),
+        ("containerd", "pause image", r#"["cri-plugin","containerd"]"#),
         ("containerd", "resolv.conf", r#"["cri-plugin"]"#),
         ("containerd", "logs", r#"["cri-plugin"]"#),
         ("crio", "CNI", r#"["crio"]"#),

@@ -132,7 +132,11 @@ pub fn responsible(trace: &Trace, matter: Matter) -> Vec<Component> {
                 event.subject.container.is_none()
                     && call_of(event, |call| call.to == Component::Registry)
             });
-            found.map_or_else(Vec::new, |(id, _)| chain(trace, id))
+            let Some((id, event)) = found else { return Vec::new() };
+            let mut chain = chain(trace, id);
+            chain.extend(event.as_call().map(|call| call.from));
+            chain.dedup();
+            chain
         }
         Matter::Network => {
             let found = about_pods().find(|(_, event)| call_of(event, |call| call.op == "CNI ADD"));

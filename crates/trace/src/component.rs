@@ -75,6 +75,8 @@ components! {
     Dockershim "dockershim" "dockershim" Shim Library,
     /// Dockershim's successor, a process of its own.
     CriDockerd "cri-dockerd" "cri-dockerd" Shim Process,
+    /// containerd's CRI server before it was a plugin: a process of its own.
+    CriContainerd "cri-containerd" "cri-containerd" Shim Process,
     /// The Docker daemon.
     Dockerd "dockerd" "dockerd" Daemon Process,
     /// containerd.
@@ -89,6 +91,8 @@ components! {
     Pinns "pinns" "pinns" Monitor Process,
     /// containerd's shim, API version 2.
     ContainerdShim "containerd-shim" "containerd-shim-runc-v2" Monitor Process,
+    /// containerd's shim of version 1, one for each container.
+    ContainerdShimV1 "containerd-shim-v1" "containerd-shim" Monitor Process,
     /// The OCI runtime.
     Runc "runc" "runc" Oci Process,
     /// CRI-O's preferred OCI runtime.

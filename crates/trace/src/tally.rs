@@ -66,7 +66,7 @@ impl Tally {
                         tally.processes.extend(
                             programs
                                 .into_iter()
-                                .filter(|program| program.kind() != ComponentKind::Kernel),
+                                .filter(|program| program.kind() == ComponentKind::Process),
                         );
                     }
                 }

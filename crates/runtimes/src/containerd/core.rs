@@ -4,7 +4,7 @@
 //! services is several calls here.
 
 use crate::json::Json;
-use crate::oci::{NewTask, Shim, ShimWords, Spec, TaskEvent, TaskEvents};
+use crate::oci::{NewTask, Shim, ShimVersion, ShimWords, Spec, TaskEvent, TaskEvents};
 use crate::server::images::ImageStore;
 use node::{Node, ProcessSpec, Program, Registry};
 use sim::{Ctx, Hop, SimError};
@@ -32,6 +32,7 @@ struct Inner {
     node: Node,
     pid: Cell<u32>,
     registry: Rc<Registry>,
+    shims: &'static ShimVersion,
     events: TaskEvents,
     namespaces: RefCell<BTreeMap<&'static str, Rc<Namespace>>>,
     snapshots: Cell<u32>,
@@ -48,9 +49,9 @@ struct Namespace {
 }
 
 impl Namespace {
-    fn new(name: &'static str) -> Self {
+    fn new(shims: &'static ShimVersion, name: &'static str) -> Self {
         Self {
-            shim_words: ShimWords::new(name),
+            shim_words: ShimWords::new(shims, name),
             containers: RefCell::default(),
             tasks: RefCell::default(),
             leases: RefCell::default(),
@@ -107,12 +108,24 @@ impl Containerd {
     /// Starts the daemon as a child of systemd.
     #[must_use]
     pub fn start(ctx: &Ctx, node: &Node, registry: Rc<Registry>) -> Self {
+        Self::start_with(ctx, node, registry, &ShimVersion::V2)
+    }
+
+    /// The same with the shims of another generation.
+    #[must_use]
+    pub fn start_with(
+        ctx: &Ctx,
+        node: &Node,
+        registry: Rc<Registry>,
+        shims: &'static ShimVersion,
+    ) -> Self {
         let process = ProcessSpec::host(Node::INIT, ["/usr/bin/containerd"]);
         let pid = node.start_process(ctx, process.of(Component::Containerd));
         Self(Rc::new(Inner {
             node: node.clone(),
             pid: Cell::new(pid),
             registry,
+            shims,
             events: TaskEvents::default(),
             namespaces: RefCell::default(),
             snapshots: Cell::new(0),
@@ -147,8 +160,9 @@ impl Containerd {
     #[must_use]
     pub fn client(&self, caller: Component, protocol: Protocol, namespace: &'static str) -> Client {
         let mut namespaces = self.0.namespaces.borrow_mut();
-        let objects =
-            namespaces.entry(namespace).or_insert_with(|| Rc::new(Namespace::new(namespace)));
+        let objects = namespaces
+            .entry(namespace)
+            .or_insert_with(|| Rc::new(Namespace::new(self.0.shims, namespace)));
         let objects = objects.clone();
         Client { containerd: self.clone(), caller, protocol, namespace, objects }
     }
@@ -192,7 +206,7 @@ impl Client {
         });
     }
 
-    fn hop(&self, op: &'static str, source: &'static str) -> Hop {
+    pub(super) fn hop(&self, op: &'static str, source: &'static str) -> Hop {
         let takes = if self.protocol == Protocol::Function { Duration::ZERO } else { GRPC };
         Hop::new(self.caller, Component::Containerd, self.protocol, op).source(source).takes(takes)
     }

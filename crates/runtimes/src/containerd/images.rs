@@ -6,10 +6,10 @@ use crate::server::images::{
     Image, Reference, Remote, SMALL_REQUESTS, layer_count, layer_digest, names_of, ok_response,
 };
 use node::ImageSpec;
-use sim::{Ctx, Hop, SimError};
+use sim::{Ctx, SimError};
 use std::rc::Rc;
 use std::time::Duration;
-use trace::{Component, Protocol};
+use trace::Component;
 
 /// Unpacking one layer into a snapshot.
 const UNPACK: Duration = Duration::from_millis(40);
@@ -86,14 +86,9 @@ impl Client {
             remote.fetch(ctx, &spec, small, UNPACK).await?;
             self.unpack(ctx, &spec).await?;
         }
-        let hop = Hop::new(
-            Component::CriPlugin,
-            Component::Containerd,
-            Protocol::Function,
-            "Images.Create",
-        )
-        .source("containerd@v2.3.4 plugins/services/images/local.go Create")
-        .takes(DATABASE);
+        let hop = self
+            .hop("Images.Create", "containerd@v2.3.4 plugins/services/images/local.go Create")
+            .takes(DATABASE);
         let id = spec.id.clone();
         ctx.call::<(), SimError>(hop, async |ctx| {
             self.store_image(&ctx, reference, spec, pinned);
@@ -107,17 +102,12 @@ impl Client {
     async fn unpack(&self, ctx: &Ctx, spec: &ImageSpec) -> Result<(), SimError> {
         for layer in 0..layer_count(spec) {
             let digest = layer_digest(spec, layer);
-            let hop = Hop::new(
-                Component::CriPlugin,
-                Component::Containerd,
-                Protocol::Function,
-                "Snapshots.Commit",
-            )
-            .source("containerd@v2.3.4 core/unpack/unpacker.go unpack")
-            .takes(UNPACK)
-            .request(move || {
-                Json::object().str("snapshotter", "overlayfs").str("name", &digest).payload()
-            });
+            let hop = self
+                .hop("Snapshots.Commit", "containerd@v2.3.4 core/unpack/unpacker.go unpack")
+                .takes(UNPACK)
+                .request(move || {
+                    Json::object().str("snapshotter", "overlayfs").str("name", &digest).payload()
+                });
             ctx.call::<(), SimError>(hop, async |_| Ok(())).await?;
         }
         Ok(())
@@ -129,14 +119,9 @@ impl Client {
     /// Injected ones.
     pub(super) async fn remove_image(&self, ctx: &Ctx, text: &str) -> Result<bool, SimError> {
         let Some(image) = self.images().resolve(text) else { return Ok(false) };
-        let hop = Hop::new(
-            Component::CriPlugin,
-            Component::Containerd,
-            Protocol::Function,
-            "Images.Delete",
-        )
-        .source("containerd@v2.3.4 plugins/services/images/local.go Delete")
-        .takes(DATABASE);
+        let hop = self
+            .hop("Images.Delete", "containerd@v2.3.4 plugins/services/images/local.go Delete")
+            .takes(DATABASE);
         ctx.call::<(), SimError>(hop, async |ctx| {
             let store = self.images();
             // Two may remove it at the same time; the second finds nothing left.

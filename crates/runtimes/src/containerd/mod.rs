@@ -1,10 +1,13 @@
-//! containerd 2.x: its core services, and the CRI plugin inside it.
+//! containerd 2.x: its core services, and the CRI plugin inside it; and the daemon that was there
+//! before the plugin.
 //!
 //! ```text
 //! kubelet ──CRI, gRPC──► containerd { CRI plugin ──function calls──► core services }
 //!                          ├─ exec, CNI ──► network plugins
 //!                          ├─ HTTPS ──► registry
 //!                          └─ ttrpc ──► containerd-shim-runc-v2 ──exec──► runc
+//!
+//! kubelet ──CRI, gRPC──► cri-containerd ──gRPC──► containerd ──gRPC──► containerd-shim ──exec──► runc
 //! ```
 //!
 //! # Operations, as faults name them
@@ -16,7 +19,8 @@
 //! A registry answers without a token. All layers of an image arrive at the same time and have the
 //! same size. An image's entry point and command are one. The garbage collector has nothing to do:
 //! what nobody refers to is removed at once. There is no NRI plugin. The restart of the daemon is
-//! not modelled yet.
+//! not modelled yet. cri-containerd does the steps of 1.0.0-alpha.0 in their order, in the words of
+//! the plugin where an error is the same; it hears of a sandbox's end as the plugin does.
 
 mod core;
 pub use self::core::{Client, ContainerSpec, Containerd, Rootfs};
@@ -27,8 +31,9 @@ mod cri;
 pub use self::cri::CriPlugin;
 pub(crate) use self::cri::output_of;
 
-use crate::cni::{Cni, CniOptions};
-use node::{Node, Programs, Registry};
+use crate::cni::{self, Cni, CniOptions};
+use crate::oci::ShimVersion;
+use node::{Node, ProcessSpec, Programs, Registry};
 use sim::{Ctx, Endpoint};
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,6 +48,42 @@ pub const ADDRESS: &str = "unix:///run/containerd/containerd.sock";
 /// A CRI call, one way and back.
 const CRI_LATENCY: Duration = Duration::from_millis(1);
 
+/// In which form containerd speaks the CRI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flavor {
+    /// A plugin inside containerd, from 1.1 on.
+    #[default]
+    Plugin,
+    /// cri-containerd, a daemon of its own that is containerd's client, as in 1.0.0-alpha.0.
+    Daemon,
+}
+
+impl Flavor {
+    /// Its component.
+    const fn component(self) -> Component {
+        match self {
+            Self::Plugin => Component::CriPlugin,
+            Self::Daemon => Component::CriContainerd,
+        }
+    }
+
+    /// Where the kubelet dials it.
+    const fn address(self) -> &'static str {
+        match self {
+            Self::Plugin => ADDRESS,
+            Self::Daemon => "unix:///var/run/cri-containerd.sock",
+        }
+    }
+
+    /// The image of the sandbox's container, unless said otherwise.
+    const fn default_pause_image(self) -> &'static str {
+        match self {
+            Self::Plugin => "registry.k8s.io/pause:3.10.2",
+            Self::Daemon => "gcr.io/google_containers/pause:3.0",
+        }
+    }
+}
+
 /// What containerd is started with.
 #[derive(Clone, Debug)]
 pub struct ContainerdOptions {
@@ -50,7 +91,9 @@ pub struct ContainerdOptions {
     pub registry: Rc<Registry>,
     /// What containers do.
     pub programs: Rc<Programs>,
-    /// The image of the sandbox's container.
+    /// Plugin or daemon.
+    pub flavor: Flavor,
+    /// The image of the sandbox's container; empty: the flavour's own.
     pub pause_image: Rc<str>,
     /// Whether somebody has put a network configuration in place.
     pub network_configured: bool,
@@ -61,25 +104,42 @@ impl Default for ContainerdOptions {
         Self {
             registry: Rc::default(),
             programs: Rc::default(),
-            pause_image: "registry.k8s.io/pause:3.10.2".into(),
+            flavor: Flavor::Plugin,
+            pause_image: "".into(),
             network_configured: true,
         }
     }
 }
 
-/// Starts containerd with its CRI plugin on a node.
+/// Starts containerd with its CRI plugin on a node, or with cri-containerd beside it.
 #[must_use]
 pub fn start(ctx: &Ctx, node: &Node, options: ContainerdOptions) -> Endpoint {
-    let ContainerdOptions { registry, programs, pause_image, network_configured } = options;
+    let ContainerdOptions { registry, programs, flavor, pause_image, network_configured } = options;
     if network_configured {
-        Cni::install_default(ctx, node);
+        match flavor {
+            Flavor::Plugin => Cni::install_default(ctx, node),
+            Flavor::Daemon => Cni::install(ctx, node, cni::CONFIG_0_4),
+        }
     }
-    let containerd = Containerd::start(ctx, node, registry.clone());
+    let component = flavor.component();
+    let (containerd, protocol, caller_pid) = match flavor {
+        Flavor::Plugin => {
+            let containerd = Containerd::start(ctx, node, registry.clone());
+            let pid = containerd.pid();
+            (containerd, Protocol::Function, pid)
+        }
+        Flavor::Daemon => {
+            let shims = &ShimVersion::V1;
+            let containerd = Containerd::start_with(ctx, node, registry.clone(), shims);
+            let process = ProcessSpec::host(Node::INIT, ["/usr/local/bin/cri-containerd"]);
+            (containerd, Protocol::Grpc, node.start_process(ctx, process.of(component)))
+        }
+    };
     let cni = Cni::new(
         node,
         CniOptions {
-            caller: Component::CriPlugin,
-            caller_pid: containerd.pid(),
+            caller: component,
+            caller_pid,
             bin_dir: "/opt/cni/bin".into(),
             conf_dir: "/etc/cni/net.d".into(),
             loopback: Some((
@@ -90,14 +150,18 @@ pub fn start(ctx: &Ctx, node: &Node, options: ContainerdOptions) -> Endpoint {
             glue: None,
         },
     );
-    let client = containerd.client(Component::CriPlugin, Protocol::Function, "k8s.io");
+    let client = containerd.client(component, protocol, "k8s.io");
     for reference in registry.present() {
         client.preload(ctx, reference, false);
     }
-    let plugin = CriPlugin::new(client, cni, programs, pause_image);
+    let pause_image = match &*pause_image {
+        "" => flavor.default_pause_image().into(),
+        _ => pause_image,
+    };
+    let plugin = CriPlugin::new(client, cni, programs, pause_image, flavor);
     Endpoint {
-        component: Component::CriPlugin,
-        address: ADDRESS.into(),
+        component,
+        address: flavor.address().into(),
         changes: plugin.changes().clone(),
         service: Rc::new(plugin),
         latency: CRI_LATENCY,
@@ -105,33 +169,56 @@ pub fn start(ctx: &Ctx, node: &Node, options: ContainerdOptions) -> Endpoint {
 }
 
 /// Adds the components of the stack below the kubelet, and who talks to whom.
-pub fn topology(topology: &mut Topology) {
+pub fn topology(topology: &mut Topology, flavor: Flavor) {
     use Component::{
-        Cni, Containerd, ContainerdShim, CriClient, CriPlugin, Kernel, Registry, Runc,
+        Cni, Containerd, ContainerdShim, ContainerdShimV1, CriClient, Kernel, Registry, Runc,
     };
-    let socket = ADDRESS.trim_start_matches("unix://");
+    let server = flavor.component();
+    let socket = flavor.address().trim_start_matches("unix://");
+    topology.add(Containerd);
+    let shim = match flavor {
+        Flavor::Plugin => {
+            topology.add_inside(Containerd, server).link(server, Containerd, Protocol::Function);
+            ContainerdShim
+        }
+        Flavor::Daemon => {
+            let address = ADDRESS.trim_start_matches("unix://");
+            topology.add(server).link_at(server, Containerd, Protocol::Grpc, address);
+            ContainerdShimV1
+        }
+    };
     topology
-        .add(Containerd)
-        .add_inside(Containerd, CriPlugin)
-        .add(ContainerdShim)
+        .add(shim)
         .add(Runc)
         .add(Cni)
         .add(Kernel)
         .add(Registry)
-        .link_at(CriClient, CriPlugin, Protocol::Cri, socket)
-        .link(CriPlugin, Containerd, Protocol::Function)
-        .link_at(CriPlugin, Cni, Protocol::Cni, "/opt/cni/bin")
-        .link(CriPlugin, Kernel, Protocol::Syscall)
+        .link_at(CriClient, server, Protocol::Cri, socket)
+        .link_at(server, Cni, Protocol::Cni, "/opt/cni/bin")
+        .link(server, Kernel, Protocol::Syscall)
         .link(Containerd, Registry, Protocol::Https)
-        .link(Containerd, ContainerdShim, Protocol::Exec)
-        .link_at(Containerd, ContainerdShim, Protocol::Ttrpc, "/run/containerd/s")
-        .link_at(
-            ContainerdShim,
-            Containerd,
-            Protocol::Ttrpc,
-            "/run/containerd/containerd.sock.ttrpc",
-        )
-        .link(ContainerdShim, Runc, Protocol::Exec)
+        .link(shim, Runc, Protocol::Exec)
         .link(Runc, Kernel, Protocol::Syscall)
         .link(Cni, Kernel, Protocol::Syscall);
+    link_shim(topology, shim);
+}
+
+/// How containerd and its shims talk.
+pub(crate) fn link_shim(topology: &mut Topology, shim: Component) {
+    use Component::{Containerd, ContainerdShimV1};
+    topology.link(Containerd, shim, Protocol::Exec);
+    if shim == ContainerdShimV1 {
+        topology.link_at(Containerd, shim, Protocol::Grpc, "@/containerd-shim").link(
+            shim,
+            Containerd,
+            Protocol::Exec,
+        );
+        return;
+    }
+    topology.link_at(Containerd, shim, Protocol::Ttrpc, "/run/containerd/s").link_at(
+        shim,
+        Containerd,
+        Protocol::Ttrpc,
+        "/run/containerd/containerd.sock.ttrpc",
+    );
 }

@@ -26,6 +26,7 @@ mod programs;
 mod views;
 pub use views::Views;
 
+use crate::cni::{CONFIG_0_4, Cni};
 use crate::containerd::Containerd;
 use engine::DockerEngine;
 use node::{Node, ProcessSpec, Programs, Registry};
@@ -37,15 +38,6 @@ use trace::{Component, Protocol, Topology};
 
 /// A CRI call on a unix socket, one way and back.
 const CRI_LATENCY: Duration = Duration::from_millis(1);
-
-/// The network configuration that the node gets, in a version that the kubelet of 1.22 reads.
-const NETWORK_CONFIG: &str = concat!(
-    r#"{"cniVersion":"0.4.0","name":"podnet","plugins":["#,
-    r#"{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"hairpinMode":true,"#,
-    r#""ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.0.0/16"}]],"#,
-    r#""routes":[{"dst":"0.0.0.0/0"}]}},"#,
-    r#"{"type":"portmap","capabilities":{"portMappings":true}}]}"#
-);
 
 /// What the Docker stack is started with.
 #[derive(Clone, Debug)]
@@ -108,7 +100,7 @@ pub fn start(ctx: &Ctx, node: &Node, options: DockerOptions) -> Endpoint {
 pub fn install(ctx: &Ctx, node: &Node, options: DockerOptions) -> (Endpoint, Rc<Dockershim>) {
     let DockerOptions { registry, programs, shim, dockerd, network_configured } = options;
     if network_configured {
-        node.write_file(ctx, "/etc/cni/net.d/10-podnet.conflist", NETWORK_CONFIG);
+        Cni::install(ctx, node, CONFIG_0_4);
     }
     let changes = Changes::default();
     let views = Views::new(changes.clone());

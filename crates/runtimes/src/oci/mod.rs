@@ -30,4 +30,4 @@ mod runc;
 pub(crate) use runc::{Created, Runc, Step, Steps};
 
 mod shim;
-pub use shim::{NewTask, Shim, ShimWords, TaskEvent, TaskEventKind, TaskEvents};
+pub use shim::{NewTask, Shim, ShimVersion, ShimWords, TaskEvent, TaskEventKind, TaskEvents};

@@ -49,42 +49,42 @@ pub(crate) struct Steps {
 }
 
 /// Those of a shim.
-pub(super) const SHIM: Steps = Steps {
-    pid_file: "init.pid",
-    create: shim_step(
-        "runc create",
+pub(super) static SHIM: Steps = of_shim(
+    Component::ContainerdShim,
+    [
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Create",
-        CREATE,
-    ),
-    start: shim_step(
-        "runc start",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Start",
-        START,
-    ),
-    kill: shim_step(
-        "runc kill",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Kill",
-        KILL,
-    ),
-    delete: shim_step(
-        "runc delete",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Delete",
-        DELETE,
-    ),
-    exec: shim_step(
-        "runc exec",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/exec.go Start",
-        EXEC,
-    ),
-    update: shim_step(
-        "runc update",
         "containerd@v2.3.4 cmd/containerd-shim-runc-v2/process/init.go Update",
-        UPDATE,
-    ),
-};
+    ],
+);
 
-const fn shim_step(op: &'static str, source: &'static str, takes: Duration) -> Step {
-    Step { caller: Component::ContainerdShim, op, source, takes }
+/// Those of a shim of version 1.
+pub(super) static SHIM_V1: Steps = of_shim(
+    Component::ContainerdShimV1,
+    [
+        "containerd@v1.0.0 linux/shim/init.go newInitProcess",
+        "containerd@v1.0.0 linux/shim/init_state.go Start",
+        "containerd@v1.0.0 linux/shim/init_state.go Kill",
+        "containerd@v1.0.0 linux/shim/init_state.go Delete",
+        "containerd@v1.0.0 linux/shim/exec.go Start",
+        "containerd@v1.0.0 linux/shim/init.go Update",
+    ],
+);
+
+const fn of_shim(caller: Component, sources: [&'static str; 6]) -> Steps {
+    let [create, start, kill, delete, exec, update] = sources;
+    Steps {
+        pid_file: "init.pid",
+        create: Step { caller, op: "runc create", source: create, takes: CREATE },
+        start: Step { caller, op: "runc start", source: start, takes: START },
+        kill: Step { caller, op: "runc kill", source: kill, takes: KILL },
+        delete: Step { caller, op: "runc delete", source: delete, takes: DELETE },
+        exec: Step { caller, op: "runc exec", source: exec, takes: EXEC },
+        update: Step { caller, op: "runc update", source: update, takes: UPDATE },
+    }
 }
 
 /// How somebody runs an OCI runtime.

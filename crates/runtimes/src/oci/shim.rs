@@ -1,7 +1,7 @@
 //! `containerd-shim-runc-v2`: the process that stays with the containers of a pod.
 
 use super::Spec;
-use super::runc::{Created, Runc, SHIM};
+use super::runc::{Created, Runc, SHIM, SHIM_V1, Steps};
 use crate::json::Json;
 use node::{Node, ProcessSpec, Program, SIGKILL};
 use sim::{Ctx, Hop, SimError};
@@ -145,12 +145,56 @@ impl TaskEvents {
     }
 }
 
-/// The program, which is where its name says.
-const BINARY: &str = "/usr/bin/containerd-shim-runc-v2";
+/// A generation of shims: which program it is, and how containerd and it talk.
+pub struct ShimVersion {
+    component: Component,
+    binary: &'static str,
+    /// The operation that starts it, and where upstream does.
+    start: (&'static str, &'static str),
+    /// Whether what is started leaves the shim behind and exits, or is the shim itself.
+    forks: bool,
+    /// How containerd asks it.
+    protocol: Protocol,
+    service: &'static str,
+    /// How it tells containerd.
+    events: (Protocol, &'static str),
+    steps: &'static Steps,
+}
+
+impl ShimVersion {
+    /// One for each pod, from containerd 1.2 on.
+    pub const V2: Self = Self {
+        component: Component::ContainerdShim,
+        binary: "/usr/bin/containerd-shim-runc-v2",
+        start: (
+            "containerd-shim-runc-v2 start",
+            "containerd@v2.3.4 cmd/containerd-shim-runc-v2/manager/manager_linux.go Start",
+        ),
+        forks: true,
+        protocol: Protocol::Ttrpc,
+        service: "containerd@v2.3.4 cmd/containerd-shim-runc-v2/task/service.go",
+        events: (Protocol::Ttrpc, "containerd@v2.3.4 pkg/shim/publisher.go forwardRequest"),
+        steps: &SHIM,
+    };
+
+    /// One for each container, in the days of containerd 1.0. It executes containerd's program to
+    /// publish an event.
+    pub const V1: Self = Self {
+        component: Component::ContainerdShimV1,
+        binary: "/usr/bin/containerd-shim",
+        start: ("containerd-shim", "containerd@v1.0.0 linux/shim/client.go WithStart"),
+        forks: false,
+        protocol: Protocol::Grpc,
+        service: "containerd@v1.0.0 linux/shim/service.go",
+        events: (Protocol::Exec, "containerd@v1.0.0 cmd/containerd-shim/main_unix.go Publish"),
+        steps: &SHIM_V1,
+    };
+}
 
 /// The words that all shims of one of containerd's namespaces have in common on their command
 /// lines, kept once.
 pub struct ShimWords {
+    version: &'static ShimVersion,
     namespace: &'static str,
     words: [Rc<str>; 6],
     start: Rc<str>,
@@ -161,17 +205,18 @@ pub struct ShimWords {
 impl ShimWords {
     /// Those of a namespace.
     #[must_use]
-    pub fn new(namespace: &'static str) -> Self {
-        let words = [BINARY, "-namespace", namespace, "-address", CONTAINERD_ADDRESS, "-id"];
+    pub fn new(version: &'static ShimVersion, namespace: &'static str) -> Self {
+        let words =
+            [version.binary, "-namespace", namespace, "-address", CONTAINERD_ADDRESS, "-id"];
         let root = format!("/run/containerd/runc/{namespace}");
         let runc_options = ["--root", &root, "--log-format", "json"].map(Rc::from).into();
-        Self { namespace, words: words.map(Rc::from), start: "start".into(), runc_options }
+        Self { version, namespace, words: words.map(Rc::from), start: "start".into(), runc_options }
     }
 
     fn process(&self, parent: u32, id: &Rc<str>, start: bool) -> ProcessSpec {
         let words = self.words.iter().chain([id]).chain(start.then_some(&self.start));
         let argv = words.cloned().collect();
-        ProcessSpec { argv, ..ProcessSpec::host(parent, []) }.of(Component::ContainerdShim)
+        ProcessSpec { argv, ..ProcessSpec::host(parent, []) }.of(self.version.component)
     }
 }
 
@@ -195,6 +240,7 @@ pub struct NewTask {
 /// The process, and what it knows of its containers.
 pub struct Shim {
     node: Node,
+    version: &'static ShimVersion,
     /// containerd's.
     namespace: &'static str,
     runc: Runc,
@@ -247,48 +293,52 @@ impl Shim {
         words: &ShimWords,
         id: &Rc<str>,
     ) -> Result<Rc<Self>, SimError> {
-        let namespace = words.namespace;
+        let (version, namespace) = (words.version, words.namespace);
         let shown = id.clone();
-        let hop = Hop::new(
-            Component::Containerd,
-            Component::ContainerdShim,
-            Protocol::Exec,
-            "containerd-shim-runc-v2 start",
-        )
-        .source("containerd@v2.3.4 cmd/containerd-shim-runc-v2/manager/manager_linux.go Start")
-        .request(move || {
-            let argv = [
-                BINARY,
-                "-namespace",
-                namespace,
-                "-address",
-                CONTAINERD_ADDRESS,
-                "-publish-binary",
-                "/usr/bin/containerd",
-                "-id",
-                &shown,
-                "start",
-            ];
-            let socket = "TTRPC_ADDRESS=/run/containerd/containerd.sock.ttrpc".to_owned();
-            Payload::Exec { argv: argv.map(str::to_owned).into(), env: vec![socket], stdin: None }
-        });
+        let (op, source) = version.start;
+        let hop = Hop::new(Component::Containerd, version.component, Protocol::Exec, op)
+            .source(source)
+            .request(move || {
+                let argv = [
+                    version.binary,
+                    "-namespace",
+                    namespace,
+                    "-address",
+                    CONTAINERD_ADDRESS,
+                    "-publish-binary",
+                    "/usr/bin/containerd",
+                    "-id",
+                    &shown,
+                ];
+                let start = version.forks.then_some("start");
+                let argv = argv.into_iter().chain(start).map(str::to_owned).collect();
+                let socket = "TTRPC_ADDRESS=/run/containerd/containerd.sock.ttrpc".to_owned();
+                let env = if version.forks { vec![socket] } else { Vec::new() };
+                Payload::Exec { argv, env, stdin: None }
+            });
         let bootstrap = |shim: &Rc<Self>| Payload::Text(shim.bootstrap().into());
         ctx.call_answering(hop, bootstrap, async |ctx| {
-            let starter = words.process(containerd, id, true);
-            let starter = node.start_process(&ctx, starter);
+            let started = words.process(containerd, id, version.forks);
+            let started = node.start_process(&ctx, started);
             ctx.sleep(SHIM_START).await;
-            let pid = node.start_process(&ctx, words.process(starter, id, false));
+            let pid = match version.forks {
+                true => node.start_process(&ctx, words.process(started, id, false)),
+                false => started,
+            };
             node.set_subreaper(pid);
-            node.end_process(&ctx, starter, Exit { code: 0, oom_killed: false });
+            if version.forks {
+                node.end_process(&ctx, started, Exit { code: 0, oom_killed: false });
+            }
             let socket = ctx.sim().random_hex("containerd-shim", 64);
             Ok(Rc::new(Self {
                 node: node.clone(),
+                version,
                 namespace,
                 runc: Runc {
                     node: node.clone(),
                     program: Component::Runc,
                     options: words.runc_options.clone(),
-                    steps: &SHIM,
+                    steps: version.steps,
                 },
                 pid,
                 address: format!("unix:///run/containerd/s/{socket}").into(),
@@ -325,15 +375,15 @@ impl Shim {
     }
 
     /// A call of the Task service.
-    fn hop(op: &'static str) -> Hop {
-        Hop::new(Component::Containerd, Component::ContainerdShim, Protocol::Ttrpc, op)
-            .source("containerd@v2.3.4 cmd/containerd-shim-runc-v2/task/service.go")
+    fn hop(&self, op: &'static str) -> Hop {
+        let ShimVersion { component, protocol, service, .. } = self.version;
+        Hop::new(Component::Containerd, *component, *protocol, op).source(*service)
     }
 
     /// A call of the Task service that names a container and nothing else.
-    fn hop_for(op: &'static str, id: &Rc<str>) -> Hop {
+    fn hop_for(&self, op: &'static str, id: &Rc<str>) -> Hop {
         let id = id.clone();
-        Self::hop(op).request(move || Json::object().str("id", &id).payload())
+        self.hop(op).request(move || Json::object().str("id", &id).payload())
     }
 
     fn check_alive(&self) -> Result<(), SimError> {
@@ -357,7 +407,7 @@ impl Shim {
     /// Those of runc, and injected ones.
     pub async fn create(self: &Rc<Self>, ctx: &Ctx, new: NewTask) -> Result<u32, SimError> {
         let (id, bundle, rootfs) = (new.id.clone(), new.bundle.clone(), new.rootfs_mount.clone());
-        let hop = Self::hop("Task.Create").takes(TTRPC).request(move || {
+        let hop = self.hop("Task.Create").takes(TTRPC).request(move || {
             let rootfs = rootfs.iter().map(|mount| {
                 Json::object()
                     .str("type", &mount.fs_type)
@@ -417,7 +467,7 @@ impl Shim {
         let shim = self.pid;
         let answer =
             move |pid: &u32| Json::object().num("shim_pid", shim).num("task_pid", *pid).payload();
-        ctx.call_answering(Self::hop_for("Task.Connect", id), answer, async |_| {
+        ctx.call_answering(self.hop_for("Task.Connect", id), answer, async |_| {
             self.task(id).map(|task| task.pid)
         })
         .await
@@ -428,7 +478,7 @@ impl Shim {
     /// # Errors
     /// No such container, already started, those of runc, and injected ones.
     pub async fn start_task(self: &Rc<Self>, ctx: &Ctx, id: &Rc<str>) -> Result<(), SimError> {
-        ctx.call(Self::hop_for("Task.Start", id).takes(TTRPC), async |ctx| {
+        ctx.call(self.hop_for("Task.Start", id).takes(TTRPC), async |ctx| {
             let task = self.task(id)?;
             if task.state.get() != State::Created {
                 return Err(SimError::new(
@@ -457,7 +507,7 @@ impl Shim {
     /// No such container or process, and injected ones.
     pub async fn state(&self, ctx: &Ctx, id: &Rc<str>, exec: &str) -> Result<u32, SimError> {
         let (shown, exec_id) = (id.clone(), exec.to_owned());
-        let hop = Self::hop("Task.State").request(move || {
+        let hop = self.hop("Task.State").request(move || {
             Json::object().str("id", &shown).str_if("exec_id", &exec_id).payload()
         });
         let answer = |state: &(u32, &'static str)| {
@@ -492,7 +542,7 @@ impl Shim {
         signal: i32,
     ) -> Result<(), SimError> {
         let (shown, exec_id) = (id.clone(), exec.to_owned());
-        let hop = Self::hop("Task.Kill").takes(TTRPC).request(move || {
+        let hop = self.hop("Task.Kill").takes(TTRPC).request(move || {
             Json::object()
                 .str("id", &shown)
                 .str_if("exec_id", &exec_id)
@@ -531,7 +581,7 @@ impl Shim {
         argv: Vec<Rc<str>>,
     ) -> Result<(), SimError> {
         let (shown, exec, words) = (id.clone(), exec_id.clone(), argv.clone());
-        let hop = Self::hop("Task.Exec").takes(TTRPC).request(move || {
+        let hop = self.hop("Task.Exec").takes(TTRPC).request(move || {
             Json::object()
                 .str("id", &shown)
                 .str("exec_id", &exec)
@@ -565,7 +615,8 @@ impl Shim {
         exec_id: &Rc<str>,
     ) -> Result<u32, SimError> {
         let (shown, exec) = (id.clone(), exec_id.clone());
-        let hop = Self::hop("Task.Start")
+        let hop = self
+            .hop("Task.Start")
             .takes(TTRPC)
             .request(move || Json::object().str("id", &shown).str("exec_id", &exec).payload());
         let answer = |pid: &u32| Json::object().num("pid", *pid).payload();
@@ -599,7 +650,7 @@ impl Shim {
         resources: Rc<str>,
     ) -> Result<(), SimError> {
         let shown = id.clone();
-        let hop = Self::hop("Task.Update").takes(TTRPC).request(move || {
+        let hop = self.hop("Task.Update").takes(TTRPC).request(move || {
             Json::object().str("id", &shown).raw("resources", &resources).payload()
         });
         ctx.call(hop, async |ctx| {
@@ -621,7 +672,7 @@ impl Shim {
         exec: &str,
     ) -> Result<Exit, SimError> {
         let (shown, exec_id) = (id.clone(), exec.to_owned());
-        let hop = Self::hop("Task.Delete").takes(TTRPC).request(move || {
+        let hop = self.hop("Task.Delete").takes(TTRPC).request(move || {
             Json::object().str("id", &shown).str_if("exec_id", &exec_id).payload()
         });
         let answer = |deleted: &(u32, Exit)| {
@@ -678,7 +729,7 @@ impl Shim {
     /// Injected ones.
     pub async fn shutdown(&self, ctx: &Ctx, id: &Rc<str>) -> Result<bool, SimError> {
         ctx.call_answering(
-            Self::hop_for("Task.Shutdown", id),
+            self.hop_for("Task.Shutdown", id),
             |_| Payload::None,
             async |ctx| {
                 let last = self.tasks.borrow().is_empty();
@@ -764,14 +815,11 @@ impl Shim {
     async fn forward(&self, ctx: &Ctx, event: &TaskEvent) {
         for attempt in 1..=REQUEUES_MAX {
             let shown = event.clone();
-            let hop = Hop::new(
-                Component::ContainerdShim,
-                Component::Containerd,
-                Protocol::Ttrpc,
-                event.kind.op(),
-            )
-            .source("containerd@v2.3.4 pkg/shim/publisher.go forwardRequest")
-            .request(move || shown.payload());
+            let (protocol, source) = self.version.events;
+            let from = self.version.component;
+            let hop = Hop::new(from, Component::Containerd, protocol, event.kind.op())
+                .source(source)
+                .request(move || shown.payload());
             let sent: Result<(), SimError> = ctx
                 .call(hop, async |ctx| {
                     self.events.publish(&ctx, event);

@@ -30,6 +30,18 @@ pub fn containerd(
     runtimes::containerd::start(ctx, node, options)
 }
 
+/// containerd with cri-containerd beside it.
+pub fn cri_containerd(
+    ctx: &Ctx,
+    node: &Node,
+    registry: Rc<Registry>,
+    programs: Rc<Programs>,
+) -> Endpoint {
+    use runtimes::containerd::{ContainerdOptions, Flavor, start};
+    let flavor = Flavor::Daemon;
+    start(ctx, node, ContainerdOptions { registry, programs, flavor, ..Default::default() })
+}
+
 /// dockershim, and Docker below it.
 pub fn dockershim(
     ctx: &Ctx,

@@ -5,6 +5,7 @@
 use super::sandbox_run::{cgroups_path, hostname_file, hosts, resolv_conf, shm};
 use super::store::{Container, ContainerState, Kept, Sandbox, pod_label};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{Bind, NamespaceRequest, Spec};
 use crate::server::config::{kept_status, process_args, security_context, target};
@@ -95,6 +96,8 @@ impl CriPlugin {
         };
         let attempt = metadata.attempt;
         let program = programs.program(&sandbox.pod_name, &container_name, attempt, &spec.args);
+        // A shim of version 1 has one container.
+        let in_sandbox = self.0.flavor == Flavor::Plugin;
         let new = ContainerSpec {
             id: id.clone(),
             image: image.id.clone(),
@@ -102,8 +105,8 @@ impl CriPlugin {
             spec,
             rootfs: Rootfs::Snapshot,
             program,
-            shim_group: sandbox.id.clone(),
-            in_sandbox: true,
+            shim_group: if in_sandbox { sandbox.id.clone() } else { id.clone() },
+            in_sandbox,
         };
         if let Err(error) = client.create_container(ctx, new).await {
             self.remove_container_dirs(ctx, id);

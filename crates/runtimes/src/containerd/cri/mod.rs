@@ -17,6 +17,7 @@ mod status;
 
 pub(crate) use container_exec::output_of;
 
+use super::Flavor;
 use super::core::Client;
 use crate::cni::Cni;
 use crate::oci::{TaskEvent, TaskEventKind};
@@ -45,6 +46,7 @@ struct Inner {
     cni: Cni,
     programs: Rc<Programs>,
     pause_image: Rc<str>,
+    flavor: Flavor,
     changes: Changes,
     sandboxes: Store<Sandbox>,
     containers: Store<Container>,
@@ -60,6 +62,7 @@ impl CriPlugin {
         cni: Cni,
         programs: Rc<Programs>,
         pause_image: Rc<str>,
+        flavor: Flavor,
     ) -> Self {
         let plugin = Self(Rc::new(Inner {
             node: client.containerd().node().clone(),
@@ -67,6 +70,7 @@ impl CriPlugin {
             cni,
             programs,
             pause_image,
+            flavor,
             changes: Changes::default(),
             sandboxes: Store::default(),
             containers: Store::default(),
@@ -137,8 +141,14 @@ impl RuntimeService<Ctx> for CriPlugin {
     async fn version(&self, _: &Ctx, _: VersionRequest) -> Result<VersionResponse, Status> {
         Ok(VersionResponse {
             version: "0.1.0".to_owned(),
-            runtime_name: "containerd".to_owned(),
-            runtime_version: super::VERSION.to_owned(),
+            runtime_name: match self.0.flavor {
+                Flavor::Plugin => "containerd".to_owned(),
+                Flavor::Daemon => "cri-containerd".to_owned(),
+            },
+            runtime_version: match self.0.flavor {
+                Flavor::Plugin => super::VERSION.to_owned(),
+                Flavor::Daemon => "v1.0.0-alpha.0".to_owned(),
+            },
             runtime_api_version: "v1".to_owned(),
         })
     }

@@ -5,6 +5,7 @@
 
 use super::store::{Network, Sandbox, SandboxState};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{Bind, NamespaceRequest, Spec};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
@@ -78,15 +79,21 @@ impl CriPlugin {
     ) -> Result<(), Status> {
         let client = &self.0.client;
         let id = &sandbox.id;
-        // 2. A lease keeps what belongs to the sandbox from the garbage collector.
-        let leased = client.create_lease(ctx, id).await;
-        leased.map_err(|error| {
-            failed(
-                format_args!("failed to create lease for sandbox name {:?}", &*sandbox.name),
-                error,
-            )
-        })?;
-        done.lease = true;
+        // The daemon knew neither leases nor a store of sandboxes, and had the image first.
+        let daemon = self.0.flavor == Flavor::Daemon;
+        if daemon {
+            self.ensure_pause_image(ctx).await?;
+        } else {
+            // 2. A lease keeps what belongs to the sandbox from the garbage collector.
+            let leased = client.create_lease(ctx, id).await;
+            leased.map_err(|error| {
+                failed(
+                    format_args!("failed to create lease for sandbox name {:?}", &*sandbox.name),
+                    error,
+                )
+            })?;
+            done.lease = true;
+        }
         // 3. The OCI runtime.
         if !["", "runc"].contains(&handler) {
             return Err(Status::unknown(format!(
@@ -95,9 +102,11 @@ impl CriPlugin {
             )));
         }
         // 4. The sandbox is written down, its state unknown.
-        let recorded = client.create_sandbox(ctx, id).await;
-        recorded.map_err(|error| failed("failed to save sandbox metadata", error))?;
-        done.record = true;
+        if !daemon {
+            let recorded = client.create_sandbox(ctx, id).await;
+            recorded.map_err(|error| failed("failed to save sandbox metadata", error))?;
+            done.record = true;
+        }
         // 5. and 6. The network is ready before any process exists.
         if let Some(network) = &sandbox.network {
             done.netns = true;
@@ -113,7 +122,9 @@ impl CriPlugin {
             self.save_sandbox(ctx, id).await?;
         }
         // 7. and 8. The controller gets to know the sandbox; the pause image is made sure of.
-        self.ensure_pause_image(ctx).await?;
+        if !daemon {
+            self.ensure_pause_image(ctx).await?;
+        }
         // 9. The pause container.
         let mut started = Started::default();
         if let Err(error) = self.start_sandbox(ctx, sandbox, config, &mut started).await {
@@ -135,6 +146,9 @@ impl CriPlugin {
     }
 
     async fn save_sandbox(&self, ctx: &Ctx, id: &Rc<str>) -> Result<(), Status> {
+        if self.0.flavor == Flavor::Daemon {
+            return Ok(());
+        }
         self.0.client.update_sandbox(ctx, id).await.map_err(|error| {
             failed(format_args!("unable to save sandbox {:?} to sandbox store", &**id), error)
         })
@@ -174,7 +188,7 @@ impl CriPlugin {
     /// A new network namespace, bound to a file: `netns.NewNetNS`.
     async fn new_netns(&self, ctx: &Ctx, network: &Network) -> Result<(), SimError> {
         let hop = Hop::new(
-            Component::CriPlugin,
+            self.0.flavor.component(),
             Component::Kernel,
             Protocol::Syscall,
             "unshare(CLONE_NEWNET)",

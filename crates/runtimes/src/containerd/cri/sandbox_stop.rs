@@ -6,6 +6,7 @@
 use super::sandbox_run::shm;
 use super::store::{Sandbox, SandboxState};
 use super::{CriPlugin, failed, prefixed};
+use crate::containerd::Flavor;
 use cri::{Code, ContainerEventType, RemovePodSandboxResponse, Status, StopPodSandboxResponse};
 use node::SIGKILL;
 use sim::Ctx;
@@ -20,7 +21,7 @@ impl CriPlugin {
     ) -> Result<StopPodSandboxResponse, Status> {
         match self.0.sandboxes.get(id) {
             Ok(sandbox) => self.stop_sandbox(ctx, &sandbox).await?,
-            Err(error) if error.code == Code::NotFound => {}
+            Err(error) if error.code == Code::NotFound && self.0.flavor == Flavor::Plugin => {}
             Err(error) => return Err(not_looked_up(id, error)),
         }
         Ok(StopPodSandboxResponse {})
@@ -35,25 +36,40 @@ impl CriPlugin {
                 prefixed(format_args!("failed to stop container {:?}", &*container.id), error)
             })?;
         }
+        // The daemon tears the network down while the sandbox's process still runs.
+        if self.0.flavor == Flavor::Daemon {
+            self.stop_sandbox_network(ctx, sandbox).await?;
+        }
         if sandbox.state.get() != SandboxState::NotReady {
             self.stop_sandbox_container(ctx, sandbox).await.map_err(|error| {
                 prefixed(format_args!("failed to stop sandbox {:?}", &**id), error)
             })?;
         }
-        if let Some(network) = &sandbox.network {
-            let torn_down = self.teardown_pod_network(ctx, network).await;
-            if let Err(error) = torn_down
-                && network.set_up.get()
-            {
-                return Err(failed(
-                    format_args!("failed to destroy network for sandbox {:?}", &**id),
-                    error,
-                ));
-            }
-            if network.namespace.get().is_some() {
-                self.remove_netns(ctx, network);
-                self.sandbox_changed(ctx, sandbox);
-            }
+        if self.0.flavor == Flavor::Plugin {
+            self.stop_sandbox_network(ctx, sandbox).await?;
+        }
+        Ok(())
+    }
+
+    async fn stop_sandbox_network(&self, ctx: &Ctx, sandbox: &Rc<Sandbox>) -> Result<(), Status> {
+        let id = &sandbox.id;
+        let Some(network) = &sandbox.network else { return Ok(()) };
+        // The daemon's plugins are not asked about a namespace that is gone.
+        if self.0.flavor == Flavor::Daemon && network.namespace.get().is_none() {
+            return Ok(());
+        }
+        let torn_down = self.teardown_pod_network(ctx, network).await;
+        if let Err(error) = torn_down
+            && network.set_up.get()
+        {
+            return Err(failed(
+                format_args!("failed to destroy network for sandbox {:?}", &**id),
+                error,
+            ));
+        }
+        if network.namespace.get().is_some() {
+            self.remove_netns(ctx, network);
+            self.sandbox_changed(ctx, sandbox);
         }
         Ok(())
     }
@@ -121,12 +137,14 @@ impl CriPlugin {
         self.stop_sandbox(ctx, &sandbox).await.map_err(|error| {
             prefixed(format_args!("failed to forcibly stop sandbox {:?}", &**id), error)
         })?;
-        match client.delete_lease(ctx, id).await {
-            Err(error) if error.code != "NotFound" => {
-                let doing = format_args!("failed to delete lease for sandbox {:?}", &**id);
-                return Err(failed(doing, error));
+        if self.0.flavor == Flavor::Plugin {
+            match client.delete_lease(ctx, id).await {
+                Err(error) if error.code != "NotFound" => {
+                    let doing = format_args!("failed to delete lease for sandbox {:?}", &**id);
+                    return Err(failed(doing, error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let containers = sandbox.containers.borrow().clone();
         for container in containers {
@@ -147,11 +165,13 @@ impl CriPlugin {
             self.0.changes.mark();
             self.publish(ctx, id, id, ContainerEventType::ContainerDeletedEvent);
         }
-        match client.delete_sandbox(ctx, id).await {
-            Err(error) if error.code != "NotFound" => {
-                return Err(failed("failed to remove sandbox metadata from store", error));
+        if self.0.flavor == Flavor::Plugin {
+            match client.delete_sandbox(ctx, id).await {
+                Err(error) if error.code != "NotFound" => {
+                    return Err(failed("failed to remove sandbox metadata from store", error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         self.0.sandbox_names.release(&sandbox.name);
         Ok(RemovePodSandboxResponse {})
