@@ -95,6 +95,25 @@ impl Scenario {
         }
         self
     }
+
+    /// The scenario with what an edit says: its manifest instead, if it has one, and likewise what
+    /// else there is only one of; of everything else, more.
+    #[must_use]
+    pub fn with(mut self, edit: &Self) -> Self {
+        if !edit.manifest.is_empty() {
+            self.manifest.clone_from(&edit.manifest);
+        }
+        self.kubernetes = edit.kubernetes.or(self.kubernetes);
+        self.kubelet.start_up = edit.kubelet.start_up.clone().or(self.kubelet.start_up);
+        self.until = edit.until.or(self.until);
+        self.images.extend(edit.images.clone());
+        self.containers.extend(edit.containers.clone());
+        self.config_maps.extend(edit.config_maps.clone());
+        self.secrets.extend(edit.secrets.clone());
+        self.timeline.extend(edit.timeline.iter().cloned());
+        self.faults.extend(edit.faults.iter().cloned());
+        self
+    }
 }
 
 fn version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<kubelet::Version>, D::Error> {

@@ -12,6 +12,8 @@ pub use sim::Fault;
 mod duration;
 pub use duration::ScenarioDuration;
 
+pub mod lesson;
+
 mod library;
 pub use library::{Builtin, builtin, find};
 

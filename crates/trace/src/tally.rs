@@ -34,21 +34,35 @@ impl Tally {
     /// Counts the events from `from` up to but not including `to`.
     #[must_use]
     pub fn of(trace: &Trace, from: EventId, to: EventId) -> Self {
-        Self::count(trace, from, to, |_| true)
+        Self::count(trace, from, to, &|_, _| true)
     }
 
     /// The same for what is done for a pod, without what a kubelet does all the time.
     #[must_use]
     pub fn of_pods(trace: &Trace, from: EventId, to: EventId) -> Self {
-        Self::count(trace, from, to, |event| event.subject.pod.is_some())
+        Self::count(trace, from, to, &|_, event| event.subject.pod.is_some())
     }
 
-    fn count(trace: &Trace, from: EventId, to: EventId, counts: fn(&Event) -> bool) -> Self {
+    /// The same for a call and what happens in it, whatever else happens meanwhile; none if it does
+    /// not return.
+    #[must_use]
+    pub fn during(trace: &Trace, call: EventId) -> Option<Self> {
+        let (end, ..) = trace.return_of(call)?;
+        let inside = |id, _: &Event| trace.stack_of(id).any(|(around, _)| around == call);
+        Some(Self::count(trace, call, end, &inside))
+    }
+
+    fn count(
+        trace: &Trace,
+        from: EventId,
+        to: EventId,
+        counts: &dyn Fn(EventId, &Event) -> bool,
+    ) -> Self {
         let mut tally = Self::default();
         let events = trace.iter().skip(from.index()).take(to.0.saturating_sub(from.0) as usize);
-        for (_, event) in events {
+        for (id, event) in events {
             tally.duration = event.at.since(trace.event(from).at);
-            if !counts(event) {
+            if !counts(id, event) {
                 continue;
             }
             match &event.what {
