@@ -17,7 +17,7 @@ use crate::{Features, Host, KubeletConfig, NoHost};
 use api::Pod;
 use sim::{CriClient, Ctx, Endpoint, Sim, TaskHandle};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use trace::{Component, Effect, EventId, PodRef, Time};
@@ -44,6 +44,8 @@ struct Machine {
 #[derive(Default)]
 pub(crate) struct ApiServer {
     pods: RefCell<BTreeMap<Uid, Registered>>,
+    /// The static pods of which it holds a mirror pod.
+    mirrors: RefCell<BTreeSet<Uid>>,
 }
 
 /// One of them.
@@ -71,6 +73,16 @@ impl ApiServer {
         {
             registered.status = Some(status);
         }
+    }
+
+    /// Notes a mirror pod; false if there is one already.
+    pub(crate) fn mirror(&self, uid: &Uid) -> bool {
+        self.mirrors.borrow_mut().insert(uid.clone())
+    }
+
+    /// Forgets a mirror pod; false if there is none.
+    pub(crate) fn unmirror(&self, uid: &Uid) -> bool {
+        self.mirrors.borrow_mut().remove(uid)
     }
 
     /// Calls a function with each, in the order of their UIDs.
@@ -213,7 +225,13 @@ impl Kubelet {
     pub fn delete_pod(&self, uid: &str, grace: Option<i64>) {
         let Some(known) = self.0.api_server.get(uid) else { return };
         if known.from_file {
-            self.remove_static_pod(uid);
+            // Only the mirror pod is deleted; the kubelet makes another.
+            let process = self.0.process.borrow();
+            if self.0.api_server.unmirror(&uid.into())
+                && let Some(process) = &*process
+            {
+                process.handle_pod_updates(&uid.into(), known.pod, None);
+            }
             return;
         }
         let mut pod = Pod::clone(&known.pod);

@@ -47,6 +47,9 @@ mod volumes;
 
 mod events;
 
+mod mirror;
+pub use mirror::static_pod;
+
 mod eviction;
 
 mod startup;

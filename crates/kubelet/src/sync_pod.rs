@@ -62,6 +62,7 @@ impl Inner {
             self.pod_event(&ctx, work, Warning, "NetworkNotReady", &text);
             return Err(SyncError::text(text));
         }
+        self.create_mirror_pod(&ctx, work).await;
         self.make_pod_data_dirs(pod);
         self.wait_for_attach_and_mount(&ctx, work).await?;
         if self.is_termination_requested(&work.uid) {
@@ -229,6 +230,9 @@ impl Inner {
             ctx.effect(Effect::PodRemoved { pod: work.reference });
             self.api_server.remove(uid);
             self.pod_manager.borrow_mut().remove(uid);
+        }
+        if self.api_server.get(uid).is_none() {
+            self.delete_mirror_pod(work.clone());
         }
         self.request_housekeeping();
     }

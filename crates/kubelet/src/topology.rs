@@ -38,5 +38,9 @@ pub fn add(topology: &mut Topology) {
     for (from, to) in links {
         topology.link(from, to, Protocol::Function);
     }
-    topology.link(Component::StatusManager, Component::ApiServer, Protocol::Https);
+    topology.link(Component::Kubelet, Component::ApiServer, Protocol::Https).link(
+        Component::StatusManager,
+        Component::ApiServer,
+        Protocol::Https,
+    );
 }

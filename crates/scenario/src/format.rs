@@ -41,6 +41,10 @@ pub struct Scenario {
     /// The manifest of the pods that are there from the beginning, as YAML or JSON text.
     #[serde(default)]
     pub manifest: String,
+    /// The manifest of static pods: files in the kubelet's directory, of which the API server only
+    /// gets mirror pods.
+    #[serde(default)]
+    pub static_pods: String,
     /// What the registry and the node have, by image reference. An image that is not named here
     /// can be pulled and is not on the node.
     #[serde(default)]
@@ -246,6 +250,11 @@ pub enum Action {
         /// The grace period in seconds; the pod's own if left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         grace_period_seconds: Option<i64>,
+    },
+    /// The file of a static pod is removed.
+    RemoveStaticPod {
+        /// The pod's name in its file.
+        name: String,
     },
     /// More pods.
     Apply {

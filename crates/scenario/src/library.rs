@@ -36,6 +36,7 @@ library! {
     "host-network",
     "both-stacks",
     "kubelet-start",
+    "static-pod",
     "eviction",
 }
 

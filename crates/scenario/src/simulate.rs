@@ -4,7 +4,7 @@ use crate::format::DEFAULT_UNTIL;
 use crate::host::NodeHost;
 use crate::{Action, ImageDeclaration, Scenario, Stack};
 use api::Problem;
-use kubelet::{Kubelet, KubeletConfig, StartUp};
+use kubelet::{Kubelet, KubeletConfig, StartUp, static_pod};
 use node::{Behaviour, ImageSpec, Node, Programs, Registry, Run, TermBehaviour};
 use runtimes::docker::Dockershim;
 use sim::{Ctx, Endpoint, Sim};
@@ -92,6 +92,7 @@ impl Simulation {
     /// The problems of the scenario's manifests.
     pub fn new(scenario: &Scenario, stack: Stack) -> Result<Self, Vec<Problem>> {
         let pods = pods_of(&scenario.manifest)?;
+        let static_pods = pods_of(&scenario.static_pods)?;
         let mut later = Vec::new();
         for step in &scenario.timeline {
             if let Action::Apply { manifest } = &step.action {
@@ -120,7 +121,7 @@ impl Simulation {
             config_maps: scenario.config_maps.clone(),
             secrets: scenario.secrets.clone(),
         };
-        let kubelet = Kubelet::install(&sim, config, endpoint, Rc::new(host));
+        let kubelet = Kubelet::install(&sim, config.clone(), endpoint, Rc::new(host));
         match start_up {
             None => kubelet.restart(),
             Some(asked) => {
@@ -134,6 +135,12 @@ impl Simulation {
         }
         let simulation = Self { sim, header, kubelet, minor: version.minor };
         simulation.apply(Duration::ZERO, pods);
+        for (number, pod) in static_pods.iter().enumerate() {
+            // A hash of the file upstream; as long as that, and another for each file, here.
+            let uid = format!("{:032x}", scenario.seed.wrapping_add(number as u64 + 1));
+            let pod = static_pod(pod, version.minor, &config.node_name, &uid, Time::ZERO);
+            simulation.kubelet.add_static_pod(pod.into());
+        }
         for (at, pods) in later {
             simulation.apply(at.0, pods);
         }
@@ -144,6 +151,14 @@ impl Simulation {
                     simulation.at(step.at.0, move |kubelet| {
                         if let Some(uid) = kubelet.uid_of("default", &name) {
                             kubelet.delete_pod(&uid, grace_period_seconds);
+                        }
+                    });
+                }
+                Action::RemoveStaticPod { name } => {
+                    let name = format!("{name}-{}", config.node_name);
+                    simulation.at(step.at.0, move |kubelet| {
+                        if let Some(uid) = kubelet.uid_of("default", &name) {
+                            kubelet.remove_static_pod(&uid);
                         }
                     });
                 }

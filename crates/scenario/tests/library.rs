@@ -108,7 +108,7 @@ fn pods_reach_what_their_scenario_promises() {
         let mut frame = trace::Frame::default();
         while frame.step(&trace) {}
         let place = format!("{} on {}", builtin.id, stack.key());
-        if builtin.id == "delete-pod" {
+        if ["delete-pod", "static-pod"].contains(&builtin.id) {
             assert!(frame.pods.iter().all(|pod| pod.removed), "{place}: the pod is still there");
             assert!(frame.sandboxes.is_empty(), "{place}: sandboxes are left behind");
             assert!(frame.containers.is_empty(), "{place}: containers are left behind");

@@ -293,6 +293,9 @@ fn describe(store: &Store, edit: &Edit) -> String {
                 Happening::DeletePod { name, .. } => {
                     store.fill(M::ChangeDelete, &[time, ("name", name)])
                 }
+                Happening::RemoveStaticPod { name } => {
+                    store.fill(M::ChangeRemoveFile, &[time, ("name", name)])
+                }
                 Happening::Apply { .. } => store.fill(M::ChangeApply, &[time]),
                 Happening::NodeMemory { available_mebibytes } => {
                     let free =

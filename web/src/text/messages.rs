@@ -142,6 +142,7 @@ messages! {
     ChangeSlow "{op} takes {time} ms longer" "{op} 多耗时 {time} 毫秒"
     ChangeDelete "{time}: delete pod {name}" "{time}：删除 Pod {name}"
     ChangeApply "{time}: apply a manifest" "{time}：应用一份清单"
+    ChangeRemoveFile "{time}: the file of the static Pod {name} is removed" "{time}：删除静态 Pod {name} 的文件"
     ChangeMemory "{time}: {free} MiB of memory are free" "{time}：可用内存 {free} MiB"
     ChangeKill "{time}: kill -{signal} {pid}" "{time}：kill -{signal} {pid}"
     Undo "Undo" "撤销"

@@ -47,20 +47,8 @@ fn config(folder: &Folder) -> KubeletConfig {
 
 /// A pod as the kubelet reads it from a file.
 fn static_pod(folder: &Folder, pod: &api::Pod, uid: &str) -> Rc<api::Pod> {
-    let mut pod = pod.clone();
-    api::set_defaults(&mut pod, 36);
-    pod.metadata.name = format!("{}-{}", pod.metadata.name, folder.node);
-    pod.metadata.uid = uid.to_owned();
-    pod.spec.node_name.clone_from(&folder.node);
-    let annotations = [
-        ("kubernetes.io/config.hash", uid),
-        ("kubernetes.io/config.seen", "2026-01-01T00:00:03.030000000Z"),
-        ("kubernetes.io/config.source", "file"),
-    ];
-    for (name, value) in annotations {
-        pod.metadata.annotations.insert(name.to_owned(), value.to_owned());
-    }
-    Rc::new(pod)
+    let seen = Time::from_millis(3_030);
+    Rc::new(kubelet::static_pod(pod, 36, &folder.node, uid, seen))
 }
 
 /// Runs the scenario.
