@@ -380,14 +380,14 @@ fn a_static_pod_that_comes_back_while_it_ends() {
     world.until(12.0);
     world.check(&expect![[r#"
         0.500     = Pending; app waiting (ContainerCreating)
-        0.500 RunPodSandbox web
-        0.600     = Pending; app waiting (ContainerCreating)
-        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
-        0.600 CreateContainer sb-1 app
-        0.620   Created spec.containers{app} Container created
-        0.620 StartContainer ctr-1
-        0.650   Started spec.containers{app} Container started
-        0.650     = Running, ready; app running
+        0.502 RunPodSandbox web
+        0.602     = Pending; app waiting (ContainerCreating)
+        0.602   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.602 CreateContainer sb-1 app
+        0.622   Created spec.containers{app} Container created
+        0.622 StartContainer ctr-1
+        0.652   Started spec.containers{app} Container started
+        0.652     = Running, ready; app running
         4.500     gone
         4.500   Killing spec.containers{app} Stopping container app
         4.500 StopContainer ctr-1 5
@@ -559,14 +559,14 @@ fn a_kubelet_that_was_away_kills_what_is_no_longer_wanted() {
     assert_eq!(world.runtime.leftovers(), (vec![], vec![]));
     world.check(&expect![[r#"
         0.500     = Pending; app waiting (ContainerCreating)
-        0.500 RunPodSandbox web
-        0.600     = Pending; app waiting (ContainerCreating)
-        0.600   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
-        0.600 CreateContainer sb-1 app
-        0.620   Created spec.containers{app} Container created
-        0.620 StartContainer ctr-1
-        0.650   Started spec.containers{app} Container started
-        0.650     = Running, ready; app running
+        0.502 RunPodSandbox web
+        0.602     = Pending; app waiting (ContainerCreating)
+        0.602   Pulled spec.containers{app} Container image "example.com/app:1" already present on machine and can be accessed by the pod
+        0.602 CreateContainer sb-1 app
+        0.622   Created spec.containers{app} Container created
+        0.622 StartContainer ctr-1
+        0.652   Started spec.containers{app} Container started
+        0.652     = Running, ready; app running
         4.500     gone
         7.500 StopContainer ctr-1 2
         7.520 StopPodSandbox sb-1
