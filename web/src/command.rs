@@ -91,6 +91,8 @@ commands! {
     BreakHere BreakHere key("o", "O");
     /// Searches the trace.
     Search Search key("/", "/");
+    /// Opens the terminal.
+    Terminal Terminal key("`", "`");
     /// A level less.
     DetailLess DetailLess key("[", "[");
     /// A level more.
@@ -138,6 +140,7 @@ impl UiCommand {
     pub const fn focuses(self) -> Option<&'static str> {
         match self {
             Self::Search => Some("search"),
+            Self::Terminal => Some("terminal-line"),
             _ => None,
         }
     }

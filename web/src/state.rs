@@ -13,7 +13,8 @@ use api::yaml::{Position, Span};
 use scenario::{Action as Happening, Builtin, Edit, Scenario, ScenarioDuration, Stack, Step};
 use std::rc::Rc;
 use std::time::Duration;
-use trace::{Effect, EventId, Frame, Level, Protocol, milestone};
+use tools::{Act, Machine};
+use trace::{Effect, EventId, Frame, Level, Protocol, Time, milestone};
 use yew::Reducible;
 
 /// Which stacks are on the stage.
@@ -117,12 +118,22 @@ pub enum Tab {
     Steps,
     /// Call stack, breakpoints, watches.
     Debug,
+    /// The tools of the field against the simulated node.
+    Terminal,
 }
 
 impl Tab {
     /// Every panel, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Sync, Self::Call, Self::Pod, Self::Node, Self::Why, Self::Steps, Self::Debug];
+    pub const ALL: [Self; 8] = [
+        Self::Sync,
+        Self::Call,
+        Self::Pod,
+        Self::Node,
+        Self::Why,
+        Self::Steps,
+        Self::Debug,
+        Self::Terminal,
+    ];
 
     /// The panel of a key.
     #[must_use]
@@ -141,6 +152,7 @@ impl Tab {
             Self::Why => M::TabWhy,
             Self::Steps => M::TabSteps,
             Self::Debug => M::TabDebug,
+            Self::Terminal => M::Terminal,
         }
     }
 
@@ -155,6 +167,7 @@ impl Tab {
             Self::Why => "why",
             Self::Steps => "steps",
             Self::Debug => "debug",
+            Self::Terminal => "terminal",
         }
     }
 }
@@ -213,6 +226,33 @@ impl Editor {
     }
 }
 
+/// The terminal: what was typed and printed, and the line that is being typed.
+#[derive(Clone, Debug, Default)]
+pub struct Terminal {
+    /// The commands with what they printed, oldest first.
+    pub entries: Vec<Rc<Entry>>,
+    /// The line.
+    pub line: Rc<str>,
+    /// Which earlier command the line repeats, counted from the latest; 0 for none.
+    pub recalled: usize,
+    /// What the line's last word can become, where Tab has found more than one way.
+    pub choices: Rc<[String]>,
+}
+
+/// A command and what it printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it was typed, in virtual time.
+    pub at: Time,
+    /// The command line.
+    pub line: Rc<str>,
+    /// What it printed.
+    pub text: String,
+}
+
+/// How many commands the terminal remembers.
+const ENTRIES_MAX: usize = 100;
+
 /// What somebody works on: what undo and redo bring back.
 #[derive(Clone, Debug)]
 struct Work {
@@ -257,6 +297,8 @@ pub struct State {
     pub points: Vec<Point>,
     /// What is searched for in the trace.
     pub search: Rc<str>,
+    /// The terminal.
+    pub terminal: Terminal,
     /// Which stacks are on the stage.
     pub stacks: Stacks,
     /// Their simulations, from left to right.
@@ -340,6 +382,14 @@ pub enum Action {
     Unchange(usize),
     /// Something is to happen right after this moment.
     Happen(Happening),
+    /// A command line was typed.
+    Type(Rc<str>),
+    /// It is to be run.
+    Enter,
+    /// Its last word is to be completed.
+    Complete,
+    /// An earlier command is wanted, or a later one.
+    Recall(bool),
     /// The address was changed.
     Navigate(Rc<Fragment>),
     /// The window has become narrow, or wide.
@@ -364,6 +414,7 @@ impl State {
             difference: None,
             points: Vec::new(),
             search: "".into(),
+            terminal: Terminal::default(),
             stacks: Stacks::One(Stack::Dockershim),
             runs: Vec::new(),
             lead: 0,
@@ -691,6 +742,75 @@ impl State {
         }
     }
 
+    /// The machine that commands are typed on.
+    fn on_machine<T>(&self, body: impl FnOnce(&Machine<'_>) -> T) -> Option<T> {
+        let run = self.leading()?;
+        let frame = self.frame();
+        Some(body(&Machine { trace: run.trace(), frame: &frame, manifest: &self.editor.text }))
+    }
+
+    /// Runs the terminal's line. What it makes happen is a change of the scenario.
+    fn enter(&mut self) {
+        let line = self.terminal.line.clone();
+        if line.trim() == "clear" {
+            self.terminal = Terminal::default();
+            return;
+        }
+        let at = self.frame().at;
+        let Some(answer) = self.on_machine(|machine| tools::run(machine, &line)) else { return };
+        self.terminal.entries.push(Rc::new(Entry { at, line, text: answer.text }));
+        let extra = self.terminal.entries.len().saturating_sub(ENTRIES_MAX);
+        self.terminal.entries.drain(..extra);
+        self.terminal.line = "".into();
+        self.terminal.recalled = 0;
+        self.terminal.choices = Rc::new([]);
+        if let Some(act) = answer.act {
+            self.happen(match act {
+                Act::DeletePod { name, grace_period_seconds } => {
+                    Happening::DeletePod { name, grace_period_seconds }
+                }
+                Act::Apply { manifest } => Happening::Apply { manifest },
+                Act::Kill { pid, signal } => Happening::Kill { pid, signal },
+            });
+        }
+    }
+
+    /// Completes the last word of the terminal's line as far as there is one way.
+    fn complete(&mut self) {
+        let line = self.terminal.line.clone();
+        let found = self.on_machine(|machine| tools::complete(machine, &line)).unwrap_or_default();
+        let Some(first) = found.first() else { return };
+        let start = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let same =
+            |word: &String| first.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let mut common = found.iter().map(same).min().unwrap_or_default();
+        while !first.is_char_boundary(common) {
+            common -= 1;
+        }
+        let end = if found.len() == 1 && !first.ends_with(['=', '/']) { " " } else { "" };
+        self.terminal.line = format!("{}{}{end}", &line[..start], &first[..common]).into();
+        self.terminal.choices = if found.len() > 1 { found.into() } else { Rc::new([]) };
+    }
+
+    fn recall(&mut self, earlier: bool) {
+        let entries = &self.terminal.entries;
+        let recalled = match earlier {
+            true => (self.terminal.recalled + 1).min(entries.len()),
+            false => self.terminal.recalled.saturating_sub(1),
+        };
+        self.terminal.recalled = recalled;
+        let entry = entries.len().checked_sub(recalled).and_then(|index| entries.get(index));
+        self.terminal.line = entry.map_or_else(|| "".into(), |entry| entry.line.clone());
+        self.terminal.choices = Rc::new([]);
+    }
+
+    /// Lets something happen a moment later than now: what has happened stays as it is.
+    fn happen(&mut self, action: Happening) {
+        let at = Duration::from_nanos(self.frame().at.0 + 1);
+        let step = Edit::Step(Step { at: ScenarioDuration(at), action });
+        self.edit(self.edits.iter().cloned().chain([step]).collect());
+    }
+
     /// Runs to where an event fits. It may lie deeper than one looks; then one looks deeper.
     fn run_to(&mut self, forwards: bool, fits: impl Fn(&Run, EventId) -> bool) {
         let Some(run) = self.leading().cloned() else { return };
@@ -813,6 +933,7 @@ impl State {
                 self.tab = Tab::Debug;
             }
             UiCommand::Search => self.tab = Tab::Steps,
+            UiCommand::Terminal => self.tab = Tab::Terminal,
             UiCommand::WhatIf => self.dialog = Some(Dialog::WhatIf),
             UiCommand::Undo => self.undo(),
             UiCommand::Redo => self.redo(),
@@ -958,13 +1079,14 @@ impl Reducible for State {
                 let edits = kept.map(|(_, edit)| edit.clone()).collect();
                 state.edit(edits);
             }
-            Action::Happen(action) => {
-                // A moment later: what has happened stays as it is.
-                let at = Duration::from_nanos(state.frame().at.0 + 1);
-                let step = Edit::Step(Step { at: ScenarioDuration(at), action });
-                let edits = state.edits.iter().cloned().chain([step]).collect();
-                state.edit(edits);
+            Action::Happen(action) => state.happen(action),
+            Action::Type(line) => {
+                state.terminal.line = line;
+                state.terminal.choices = Rc::new([]);
             }
+            Action::Enter => state.enter(),
+            Action::Complete => state.complete(),
+            Action::Recall(earlier) => state.recall(earlier),
             Action::Stacks(stacks) => state.change_stacks(stacks),
             Action::Lead(lead) if lead < state.runs.len() && lead != state.lead => {
                 let cursor = state.cursor_of(lead);

@@ -218,3 +218,47 @@ fn what_happens_at_a_moment_leaves_the_past_alone() {
     let end = run.frame(run.trace().len());
     assert!(end.pods.iter().all(|pod| pod.removed), "there is time enough for it to go");
 }
+
+fn typed(line: &str) -> [Action; 2] {
+    [Action::Type(line.into()), Action::Enter]
+}
+
+#[test]
+fn the_terminal_answers_at_the_cursor_and_acts_by_changing_the_scenario() {
+    let state = after(open(STEADY), &[command(UiCommand::Last)]);
+    let end = state.cursor;
+    let state = after(state, &typed("kubectl get pods"));
+    assert!(state.terminal.entries[0].text.contains("Running"), "{:?}", state.terminal.entries);
+    assert_eq!((state.edits.len(), state.cursor), (0, end));
+    let state = after(state, &typed("kubectl delete pod web"));
+    assert_eq!(state.edits.len(), 1);
+    assert!(state.leading().expect("it runs").trace().len() > end, "the trace grows");
+    let state = after(state, &[command(UiCommand::Last)]);
+    let state = after(state, &typed("kubectl get pods"));
+    assert_eq!(state.terminal.entries[2].text, "No resources found in default namespace.\n");
+    let state = after(state, &typed("kubectl run again --image=nginx:1.25"));
+    let state = after(state, &[command(UiCommand::Last)]);
+    let state = after(state, &typed("kubectl get pod again"));
+    assert!(state.terminal.entries[4].text.contains("Running"), "{:?}", state.terminal.entries);
+}
+
+#[test]
+fn the_terminal_completes_and_recalls() {
+    let state = after(open(STEADY), &[command(UiCommand::Last)]);
+    let line = |state: &State| state.terminal.line.to_string();
+    let state = after(state, &[Action::Type("kubectl de".into()), Action::Complete]);
+    assert_eq!((line(&state), state.terminal.choices.len()), ("kubectl de".to_owned(), 2));
+    let state = after(state, &[Action::Type("kubectl des".into()), Action::Complete]);
+    assert_eq!(line(&state), "kubectl describe ");
+    let state = after(state, &[Action::Complete, Action::Complete]);
+    assert_eq!(line(&state), "kubectl describe pod web ");
+    let state = after(state, &[Action::Enter]);
+    let state = after(state, &typed("ps -ef"));
+    let state = after(state, &[Action::Recall(true), Action::Recall(true), Action::Recall(true)]);
+    assert_eq!(line(&state), "kubectl describe pod web ");
+    let state = after(state, &[Action::Recall(false)]);
+    assert_eq!(line(&state), "ps -ef");
+    let state = after(state, &[Action::Recall(false)]);
+    assert_eq!(line(&state), "");
+    assert!(after(state, &typed("clear")).terminal.entries.is_empty());
+}

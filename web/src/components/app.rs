@@ -17,7 +17,7 @@ use super::{Store, send};
 use crate::command::UiCommand;
 use crate::fragment::Fragment;
 use crate::page;
-use crate::state::{Action, Motion, SPEEDS, State};
+use crate::state::{Action, Motion, SPEEDS, State, Tab};
 use crate::text::M;
 use gloo_events::{EventListener, EventListenerOptions};
 use gloo_timers::callback::{Interval, Timeout};
@@ -52,7 +52,11 @@ pub fn App() -> Html {
     });
     html! {
         <ContextProvider<Store> context={store.clone()}>
-            <div class="app" data-stacks={if store.runs.len() > 1 { "both" } else { "one" }}>
+            <div
+                class="app"
+                data-stacks={if store.runs.len() > 1 { "both" } else { "one" }}
+                data-panel={store.tab.key()}
+            >
                 <a class="skip" href="#caption" onclick={skip}>{ store.text(M::SkipToCaption) }</a>
                 { header(&store) }
                 { notice(&store) }
@@ -136,7 +140,7 @@ fn stages(store: &Store) -> Html {
 fn side(store: &Store) -> Html {
     html! {
         <aside class="side" aria-label={store.text(M::Panels)}>
-            if !store.narrow && store.runs.len() < 2 {
+            if !store.narrow && store.runs.len() < 2 && store.tab != Tab::Terminal {
                 { sync_panel(store, true) }
             }
             <Inspector />

@@ -6,4 +6,3 @@ pub mod run;
 pub mod syncpod;
 pub mod timeline;
 pub mod tree;
-pub mod yaml;

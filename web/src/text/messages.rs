@@ -276,8 +276,10 @@ messages! {
     SimulationFailed "The simulation could not run: {what}" "模拟无法运行：{what}"
     NotOnStack "This scenario is made for {stack}." "这个场景是为 {stack} 设计的。"
     Dismiss "Dismiss" "知道了"
-    ComingTerminal "Terminal" "终端"
-    More "More" "更多"
+    Terminal "Terminal" "终端"
+    TerminalHint "The node at this moment: kubectl, crictl, docker, ctr, ps. Commands that change something branch off here. Tab completes, the arrows recall, help lists." "此刻的节点：kubectl、crictl、docker、ctr、ps。会改变状态的命令从这里产生分支。Tab 键补全，方向键调出历史命令，help 列出全部命令。"
+    TerminalLine "Command line" "命令行"
+    TerminalOutput "What was printed" "输出"
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod node;
 mod pod;
 mod source;
 mod steps;
+mod terminal;
 mod why;
 
 use super::sync_panel::sync_panel;
@@ -96,6 +97,7 @@ fn panel(store: &Store, tab: Tab) -> Html {
                 />
             }
         },
+        Tab::Terminal => html! { <terminal::TerminalView /> },
         Tab::Debug => html! { <debug::Debug /> },
     }
 }
