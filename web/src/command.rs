@@ -105,6 +105,12 @@ commands! {
     NextStack Stack key("k", "K");
     /// Opens the choice of scenarios.
     Scenarios ChooseScenario key("s", "S");
+    /// Opens the choice of lessons.
+    Lessons Lessons key("g", "G");
+    /// The next page of the lesson.
+    NextPage LessonNext key("PageDown", "Page ↓");
+    /// The page before.
+    PreviousPage LessonPrevious key("PageUp", "Page ↑");
     /// Opens the manifest editor.
     Manifest Manifest key("m", "M");
     /// Opens the changes of the scenario.

@@ -4,11 +4,13 @@
 //! #scenario=single-container&stack=both&step=42&detail=3&lang=zh&panel=debug&break=op:PullImage
 //! ```
 //!
+//! A lesson and its page are in `lesson=` and `page=`, and what was chosen there in `choice=`.
 //! Changes of the scenario are in `edits=`, as JSON; each breakpoint or watch has a `break=`.
 //! A manifest of the user's own travels along as `manifest=`, as long as it is short enough for a
 //! link. Whatever is not understood is left out and named.
 
 use crate::model::point::Point;
+use crate::model::study::Bookmark;
 use crate::state::{Stacks, State, Tab};
 use crate::text::Lang;
 use scenario::{Edit, Stack};
@@ -38,6 +40,8 @@ pub struct Fragment {
     pub tab: Option<Tab>,
     /// What is changed about the scenario.
     pub edits: Rc<[Edit]>,
+    /// The lesson and its page. The moment is that of the link, if it says one.
+    pub lesson: Option<Bookmark>,
     /// Breakpoints and watches.
     pub points: Vec<Point>,
     /// What was not understood.
@@ -49,6 +53,7 @@ impl Fragment {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut fragment = Self::default();
+        let (mut lesson, mut page, mut choice) = (None, 1_usize, None);
         let text = text.strip_prefix('#').unwrap_or(text);
         for part in text.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -83,6 +88,21 @@ impl Fragment {
                     fragment.tab = Tab::from_key(&value);
                     fragment.tab.is_some()
                 }
+                ("lesson", Some(value)) if is_key(&value) => {
+                    lesson = Some(value);
+                    true
+                }
+                ("page", Some(value)) => match value.parse() {
+                    Ok(number) => {
+                        page = number;
+                        true
+                    }
+                    Err(_) => false,
+                },
+                ("choice", Some(value)) => {
+                    choice = value.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+                    choice.is_some()
+                }
                 ("edits", Some(value)) => match serde_json::from_str::<Vec<Edit>>(&value) {
                     Ok(edits) => {
                         fragment.edits = edits.into();
@@ -103,6 +123,12 @@ impl Fragment {
                 fragment.bad.push(part.chars().take(40).collect());
             }
         }
+        fragment.lesson = lesson.map(|id| Bookmark {
+            id: id.into(),
+            page: page.saturating_sub(1),
+            choice,
+            step: fragment.step,
+        });
         fragment
     }
 
@@ -128,6 +154,12 @@ impl Fragment {
             state.level as u8,
             state.lang.key()
         );
+        if let Some(study) = &state.study {
+            let _ = write!(text, "&lesson={}&page={}", study.id, study.page + 1);
+            if let Some(choice) = study.choice {
+                let _ = write!(text, "&choice={}", choice + 1);
+            }
+        }
         if state.tab != Tab::default() {
             let _ = write!(text, "&panel={}", state.tab.key());
         }
@@ -144,6 +176,11 @@ impl Fragment {
         }
         text
     }
+}
+
+/// Whether a text can be the name of a lesson's file.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// Percent-encodes all but what a fragment may hold unencoded and we do not use ourselves.

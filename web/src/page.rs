@@ -1,14 +1,17 @@
 //! The document around the app: its root, its theme and language, its address, its last words.
 
 use crate::fragment::Fragment;
+use crate::model::study::Progress;
 use crate::state::Theme;
 use crate::text::Lang;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, Element, HtmlElement, Window};
 
-/// Where the browser keeps the theme and the language; nothing else is kept.
+/// Where the browser keeps the theme, the language and the progress; nothing else is kept.
 const THEME_KEY: &str = "shimscope.theme";
 const LANG_KEY: &str = "shimscope.lang";
+const LESSONS_KEY: &str = "shimscope.lessons";
 
 /// The window.
 ///
@@ -60,6 +63,36 @@ pub fn lang() -> Lang {
     let kept = stored(LANG_KEY).as_deref().and_then(Lang::of);
     kept.or_else(|| window().navigator().language().as_deref().and_then(Lang::of))
         .unwrap_or_default()
+}
+
+/// How far somebody has come in the lessons.
+#[must_use]
+pub fn progress() -> Progress {
+    stored(LESSONS_KEY).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps how far somebody has come in the lessons.
+pub fn keep_progress(progress: &Progress) {
+    if let Ok(Some(storage)) = window().local_storage()
+        && let Ok(text) = serde_json::to_string(progress)
+    {
+        let _ = storage.set_item(LESSONS_KEY, &text);
+    }
+}
+
+/// The text of a file that lies beside the page.
+///
+/// # Errors
+/// What the browser or the server said instead.
+pub async fn fetch_text(path: &str) -> Result<String, String> {
+    let failed = |_: JsValue| format!("{path}: no answer");
+    let response = JsFuture::from(window().fetch_with_str(path)).await.map_err(failed)?;
+    let response: web_sys::Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(format!("{path}: {}", response.status()));
+    }
+    let text = JsFuture::from(response.text().map_err(failed)?).await.map_err(failed)?;
+    text.as_string().ok_or_else(|| format!("{path} is no text"))
 }
 
 /// The theme to begin with.

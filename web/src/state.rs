@@ -7,6 +7,7 @@ use crate::command::UiCommand;
 use crate::fragment::Fragment;
 use crate::model::point::Point;
 use crate::model::run::Run;
+use crate::model::study::{Bookmark, Move, Progress, Study};
 use crate::text::{Lang, M, caption, fill};
 use api::manifest::{FieldNote, Problem, Severity};
 use api::yaml::{Position, Span};
@@ -16,6 +17,8 @@ use std::time::Duration;
 use tools::{Act, Machine};
 use trace::{Effect, EventId, Frame, Level, Protocol, Time, milestone};
 use yew::Reducible;
+
+mod lesson;
 
 /// Which stacks are on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +180,8 @@ impl Tab {
 pub enum Dialog {
     /// The choice of scenarios.
     Scenarios,
+    /// The choice of lessons.
+    Lessons,
     /// The manifest editor.
     Manifest,
     /// What is changed, what fails.
@@ -257,6 +262,7 @@ const ENTRIES_MAX: usize = 100;
 #[derive(Clone, Debug)]
 struct Work {
     builtin: &'static Builtin,
+    given: Option<Rc<Scenario>>,
     own: Option<Rc<str>>,
     edits: Rc<[Edit]>,
     cursor: usize,
@@ -284,11 +290,15 @@ pub struct State {
     pub theme: Theme,
     /// The built-in scenario that was chosen last.
     pub builtin: &'static Builtin,
+    /// The scenario of the lesson's page, in place of the built-in one.
+    given: Option<Rc<Scenario>>,
     /// The user's own manifest, if that is what runs.
     pub own: Option<Rc<str>>,
     /// What is changed about it.
     pub edits: Rc<[Edit]>,
     scenario: Rc<Scenario>,
+    /// What somebody worked on before a lesson was opened.
+    before: Option<Work>,
     past: Vec<Work>,
     future: Vec<Work>,
     /// What the last change has changed first.
@@ -299,6 +309,14 @@ pub struct State {
     pub search: Rc<str>,
     /// The terminal.
     pub terminal: Terminal,
+    /// The lesson that is open.
+    pub study: Option<Study>,
+    /// The lesson that is asked for and not there yet.
+    pub wanted: Option<Bookmark>,
+    /// The list of lessons, once it was asked for.
+    pub lessons: Option<Rc<scenario::lesson::Index>>,
+    /// How far somebody has come in the lessons.
+    pub progress: Rc<Progress>,
     /// Which stacks are on the stage.
     pub stacks: Stacks,
     /// Their simulations, from left to right.
@@ -394,6 +412,8 @@ pub enum Action {
     Navigate(Rc<Fragment>),
     /// The window has become narrow, or wide.
     Narrow(bool),
+    /// Something about lessons.
+    Learn(Move),
 }
 
 impl State {
@@ -406,15 +426,21 @@ impl State {
             lang,
             theme,
             builtin,
+            given: None,
             own: None,
             edits: Rc::new([]),
             scenario: Rc::new(builtin.scenario()),
+            before: None,
             past: Vec::new(),
             future: Vec::new(),
             difference: None,
             points: Vec::new(),
             search: "".into(),
             terminal: Terminal::default(),
+            study: None,
+            wanted: None,
+            lessons: None,
+            progress: Rc::default(),
             stacks: Stacks::One(Stack::Dockershim),
             runs: Vec::new(),
             lead: 0,
@@ -499,7 +525,7 @@ impl State {
 
     fn work(&self) -> Work {
         let (builtin, own, edits) = (self.builtin, self.own.clone(), self.edits.clone());
-        Work { builtin, own, edits, cursor: self.cursor }
+        Work { builtin, given: self.given.clone(), own, edits, cursor: self.cursor }
     }
 
     /// Changes what somebody works on, so that it can be undone.
@@ -514,6 +540,7 @@ impl State {
     fn bring_back(&mut self, work: Work) {
         let cursor = work.cursor;
         (self.builtin, self.own, self.edits) = (work.builtin, work.own, work.edits);
+        self.given = work.given;
         self.rebuild();
         self.editor = Editor { text: self.scenario.manifest.as_str().into(), ..Editor::default() };
         self.simulate();
@@ -522,9 +549,11 @@ impl State {
 
     /// The scenario anew from what it is made of.
     fn rebuild(&mut self) {
-        let scenario = match &self.own {
-            Some(text) => Scenario::of_manifest(text),
-            None => self.builtin.scenario(),
+        let scenario = match (&self.given, &self.own) {
+            (Some(given), Some(text)) => (**given).clone().with(&Scenario::of_manifest(text)),
+            (Some(given), None) => (**given).clone(),
+            (None, Some(text)) => Scenario::of_manifest(text),
+            (None, None) => self.builtin.scenario(),
         };
         self.scenario = Rc::new(scenario.edited(&self.edits));
     }
@@ -599,6 +628,11 @@ impl State {
         }
         self.points.clone_from(&fragment.points);
         let mut anew = self.runs.is_empty();
+        if fragment.lesson.is_none() && self.study.take().is_some() {
+            self.given = None;
+            self.rebuild();
+            anew = true;
+        }
         if let Some(text) = &fragment.manifest {
             if self.own.as_deref() != Some(text) {
                 self.editor.text = text.as_str().into();
@@ -630,6 +664,7 @@ impl State {
             self.cursor = step.min(end);
         }
         self.motion = Motion::None;
+        self.wanted.clone_from(&fragment.lesson);
         if !fragment.bad.is_empty() {
             let what = fragment.bad.join(", ");
             self.notice = Some(self.fill(M::BadLink, &[("what", &what)]));
@@ -639,6 +674,8 @@ impl State {
     /// Takes a built-in scenario, and the stack that it is made for if the present one is not.
     fn choose(&mut self, builtin: &'static Builtin, with_stack: bool) {
         self.builtin = builtin;
+        self.given = None;
+        self.study = None;
         self.own = None;
         self.edits = Rc::new([]);
         self.scenario = Rc::new(builtin.scenario());
@@ -709,6 +746,7 @@ impl State {
             let names: Vec<_> = made_for.iter().map(|stack| stack.name()).collect();
             self.fill(M::NotOnStack, &[("stack", &names.join(", "))])
         });
+        self.check_change();
     }
 
     fn align(&mut self) {
@@ -948,6 +986,9 @@ impl State {
                 self.change_stacks(Stacks::of(next, beside));
             }
             UiCommand::Scenarios => self.dialog = Some(Dialog::Scenarios),
+            UiCommand::Lessons => self.dialog = Some(Dialog::Lessons),
+            UiCommand::NextPage => self.turn(1),
+            UiCommand::PreviousPage => self.turn(-1),
             UiCommand::Manifest => self.dialog = Some(Dialog::Manifest),
             UiCommand::Theme => self.theme = self.theme.next(),
             UiCommand::Language => {
@@ -1139,6 +1180,7 @@ impl Reducible for State {
             }
             Action::Dismiss => (state.notice, state.difference) = (None, None),
             Action::Navigate(fragment) => state.navigate(&fragment),
+            Action::Learn(what) => state.learn(what),
             Action::Narrow(narrow) => {
                 state.narrow = narrow;
                 if !narrow && state.tab == Tab::Sync {

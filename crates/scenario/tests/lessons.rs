@@ -13,7 +13,7 @@ use std::rc::Rc;
 use trace::{EventId, Level, pattern};
 
 /// The keys of the inspector's panels that a page may open.
-const PANELS: [&str; 7] = ["sync", "call", "pod", "node", "source", "why", "steps"];
+const PANELS: [&str; 7] = ["sync", "call", "pod", "node", "why", "steps", "debug"];
 /// The longest text of a page, in English words and in Chinese characters: a lesson is read beside
 /// the stage.
 const WORDS_MAX: usize = 150;

@@ -7,6 +7,7 @@ use super::dialogs::dialogs;
 use super::editor::read_file;
 use super::header::header;
 use super::inspector::Inspector;
+use super::lesson::{lesson, use_lessons};
 use super::pod_card::PodCard;
 use super::stage::Stage;
 use super::sync_panel::sync_panel;
@@ -35,11 +36,16 @@ const ADDRESS_DELAY: u32 = 200;
 /// The page.
 #[component]
 pub fn App() -> Html {
-    let store = use_reducer_eq(|| State::new(&page::fragment(), page::lang(), page::theme()));
+    let store = use_reducer_eq(|| {
+        let mut state = State::new(&page::fragment(), page::lang(), page::theme());
+        state.progress = Rc::new(page::progress());
+        state
+    });
     use_keys(&store);
     use_clock(&store);
     use_address(&store);
     use_window(&store);
+    use_lessons(&store);
     let (lang, theme) = (store.lang, store.theme);
     use_effect_with((lang, theme), |(lang, theme)| page::dress(*lang, *theme));
     use_effect_with((), |()| {
@@ -56,10 +62,12 @@ pub fn App() -> Html {
                 class="app"
                 data-stacks={if store.runs.len() > 1 { "both" } else { "one" }}
                 data-panel={store.tab.key()}
+                data-lesson={store.study.as_ref().map(|study| study.id.to_string())}
             >
                 <a class="skip" href="#caption" onclick={skip}>{ store.text(M::SkipToCaption) }</a>
                 { header(&store) }
                 { notice(&store) }
+                { lesson(&store) }
                 { stages(&store) }
                 { side(&store) }
                 <section class="dock" aria-label={store.text(M::Controls)}>

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::editor::Editor;
+use super::lesson::lessons;
 use super::ui::{icon, icons};
 use super::whatif::WhatIf;
 use crate::command::UiCommand;
@@ -21,6 +22,7 @@ pub(super) fn dialogs(store: &Store) -> Html {
     let (id, title, body) = match store.dialog {
         None => return Html::default(),
         Some(Dialog::Scenarios) => ("scenarios", M::ChooseScenario, scenarios(store)),
+        Some(Dialog::Lessons) => ("lessons", M::ChooseLesson, lessons(store)),
         Some(Dialog::Manifest) => ("manifest", M::ManifestTitle, html! { <Editor /> }),
         Some(Dialog::WhatIf) => ("whatif", M::WhatIf, html! { <WhatIf /> }),
         Some(Dialog::Help) => ("help", M::Help, help(store)),

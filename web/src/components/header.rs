@@ -40,6 +40,17 @@ pub(super) fn header(store: &Store) -> Html {
                 <button
                     type="button"
                     class="button bar__manifest"
+                    data-command="Lessons"
+                    aria-haspopup="dialog"
+                    aria-label={store.text(M::Lessons)}
+                    onclick={send(store, Action::Command(UiCommand::Lessons))}
+                >
+                    { icon(icons::LESSON) }
+                    <span>{ store.text(M::Lessons) }</span>
+                </button>
+                <button
+                    type="button"
+                    class="button bar__manifest"
                     data-command="Manifest"
                     aria-haspopup="dialog"
                     aria-label={store.text(M::Manifest)}

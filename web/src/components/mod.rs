@@ -9,6 +9,7 @@ mod dialogs;
 mod editor;
 mod header;
 mod inspector;
+mod lesson;
 mod pod_card;
 mod stage;
 mod sync_panel;

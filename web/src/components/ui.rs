@@ -31,6 +31,7 @@ pub(super) mod icons {
     pub(in super::super) const THEME: &str = "M10 3a7 7 0 1 0 0 14zM10 3a7 7 0 0 1 0 14";
     pub(in super::super) const HELP: &str = "M7.5 7.5a2.5 2.5 0 1 1 3.5 2.300c-.7.3-1 .8-1 1.700M10 14.5v.5M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15";
     pub(in super::super) const EDIT: &str = "M5 3h7l3 3v11H5zM8 9h4M8 12h4";
+    pub(in super::super) const LESSON: &str = "M10 5.5C8 4 5.500 3.800 3 4v11c2.500-.2 5 0 7 1.500 2-1.500 4.500-1.700 7-1.500V4c-2.500-.2-5 0-7 1.500zM10 5.500v11";
     pub(in super::super) const DOWN: &str = "M5 8l5 5 5-5";
     pub(in super::super) const UP: &str = "M5 12l5-5 5 5";
     pub(in super::super) const INTO: &str = "M10 4v11M5 10l5 5 5-5";

@@ -3,6 +3,7 @@
 pub mod layout;
 pub mod point;
 pub mod run;
+pub mod study;
 pub mod syncpod;
 pub mod timeline;
 pub mod tree;
