@@ -9,12 +9,18 @@ use trace::{Effect, FileContent, Mount};
 
 #[derive(Default)]
 pub(crate) struct Files {
-    files: BTreeMap<Rc<str>, FileContent>,
+    files: BTreeMap<Rc<str>, Content>,
     /// Directories that nobody lists, control groups and mounts: that they are there is all that
     /// has to be known, so that a few bytes for each will do.
     directories: Marks,
     cgroups: Marks,
     mounts: Marks,
+}
+
+/// What stands at a path. A text to which something was added is kept so that more can be added.
+enum Content {
+    Fixed(FileContent),
+    Growing(String),
 }
 
 /// A set of paths that can only be asked about paths. It keeps 64 bits of each.
@@ -32,6 +38,10 @@ impl Marks {
         self.0.remove(&Self::of(path))
     }
 
+    fn contains(&self, path: &str) -> bool {
+        self.0.contains(&Self::of(path))
+    }
+
     /// Mixes eight bytes at a time, as FNV does with one.
     fn of(path: &str) -> u64 {
         path.as_bytes().chunks(8).fold(0xcbf2_9ce4_8422_2325, |hash: u64, chunk| {
@@ -44,6 +54,19 @@ impl Marks {
 }
 
 impl Files {
+    /// Where a path leads once links are followed.
+    fn target(&self, path: &str) -> Rc<str> {
+        let mut path: Rc<str> = path.into();
+        // As many links as Linux follows.
+        for _ in 0..40 {
+            match self.files.get(&path) {
+                Some(Content::Fixed(FileContent::Symlink(target))) => path = target.clone(),
+                _ => break,
+            }
+        }
+        path
+    }
+
     /// The paths that begin with a prefix.
     fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Rc<str>> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
@@ -56,6 +79,26 @@ impl Node {
     /// Writes a file, in place of whatever stood there.
     pub fn write_file(&self, ctx: &Ctx, path: &str, text: &str) {
         self.put(ctx, path, FileContent::Text(text.into()));
+    }
+
+    /// Adds to the end of a file, which is made if there is none.
+    pub fn append_file(&self, ctx: &Ctx, path: &str, text: &str) {
+        {
+            let mut files = self.0.files.borrow_mut();
+            let path = files.target(path);
+            if let Some(content) = files.files.get_mut(&*path) {
+                if let Content::Fixed(FileContent::Text(start)) = content {
+                    *content = Content::Growing(start.to_string());
+                }
+                if let Content::Growing(whole) = content {
+                    whole.push_str(text);
+                    drop(files);
+                    ctx.effect(Effect::FileAppended { path, text: text.into() });
+                }
+                return;
+            }
+        }
+        self.write_file(ctx, path, text);
     }
 
     /// Copies a file's text; false if there is no such file.
@@ -89,7 +132,7 @@ impl Node {
 
     fn put(&self, ctx: &Ctx, path: &str, content: FileContent) {
         let path: Rc<str> = path.into();
-        self.0.files.borrow_mut().files.insert(path.clone(), content.clone());
+        self.0.files.borrow_mut().files.insert(path.clone(), Content::Fixed(content.clone()));
         ctx.effect(Effect::FileWritten { path, content });
     }
 
@@ -125,27 +168,42 @@ impl Node {
         self.0.files.borrow().files.contains_key(path)
     }
 
+    /// Whether a directory stands at a path, or things below it.
+    #[must_use]
+    pub fn is_dir(&self, path: &str) -> bool {
+        let files = self.0.files.borrow();
+        matches!(files.files.get(path), Some(Content::Fixed(FileContent::Directory)))
+            || files.directories.contains(path)
+            || files.below(&format!("{path}/")).next().is_some()
+    }
+
     /// The text of a file; links are followed.
     #[must_use]
     pub fn read_file(&self, path: &str) -> Option<Rc<str>> {
         let files = self.0.files.borrow();
-        let mut path = path;
-        // As many links as Linux follows.
-        for _ in 0..40 {
-            match files.files.get(path)? {
-                FileContent::Text(text) => return Some(text.clone()),
-                FileContent::Symlink(target) => path = target,
-                FileContent::Directory => return None,
-            }
+        match files.files.get(&*files.target(path))? {
+            Content::Fixed(FileContent::Text(text)) => Some(text.clone()),
+            Content::Growing(text) => Some(text.as_str().into()),
+            Content::Fixed(_) => None,
         }
-        None
+    }
+
+    /// The length of a file's text in bytes; links are followed.
+    #[must_use]
+    pub fn file_len(&self, path: &str) -> Option<usize> {
+        let files = self.0.files.borrow();
+        match files.files.get(&*files.target(path))? {
+            Content::Fixed(FileContent::Text(text)) => Some(text.len()),
+            Content::Growing(text) => Some(text.len()),
+            Content::Fixed(_) => None,
+        }
     }
 
     /// Where a symbolic link points; none if there is none.
     #[must_use]
     pub fn read_link(&self, path: &str) -> Option<Rc<str>> {
         match self.0.files.borrow().files.get(path)? {
-            FileContent::Symlink(target) => Some(target.clone()),
+            Content::Fixed(FileContent::Symlink(target)) => Some(target.clone()),
             _ => None,
         }
     }

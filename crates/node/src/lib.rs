@@ -3,8 +3,8 @@
 //! effects on it.
 //!
 //! # What we simplify
-//! A process has no memory and no descriptors; what it does is said by its [`Program`]. Files hold
-//! text or point elsewhere. A namespace lives while a process is in it or a file is bound to it,
+//! A process has no memory; what it does is said by a [`Userland`]. Files hold text or point
+//! elsewhere. A namespace lives while a process is in it or a file is bound to it,
 //! as in Linux. Nothing here fails for lack of space or permission unless a fault says so.
 
 mod files;
@@ -12,14 +12,24 @@ mod namespaces;
 mod processes;
 pub use processes::{ProcessSpec, SIGKILL, SIGTERM};
 
+mod stream;
+pub use stream::{Buffer, Input, Null, Output, Sink, Stdio, pipe};
+
 mod program;
-pub use program::{Behaviour, Program, Programs, Run, TermBehaviour};
+pub use program::{
+    Behaviour, Bind, Command, Credentials, Declared, Programs, Run, Signals, Surroundings,
+    TermBehaviour, UserProcess, Userland,
+};
+
+mod network;
+pub use network::{ConnectError, Connection, HOST_NETWORK, NODE_ADDRESS, Service};
 
 pub mod image;
 pub use image::{ImageSpec, Registry};
 
 use files::Files;
 use namespaces::Namespaces;
+use network::Network;
 use processes::Processes;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,6 +43,8 @@ struct Inner {
     processes: RefCell<Processes>,
     namespaces: RefCell<Namespaces>,
     files: RefCell<Files>,
+    network: Network,
+    userland: RefCell<Option<Rc<dyn Userland>>>,
 }
 
 impl Node {
@@ -47,6 +59,8 @@ impl Node {
             processes: RefCell::default(),
             namespaces: RefCell::default(),
             files: RefCell::default(),
+            network: Network::default(),
+            userland: RefCell::default(),
         }));
         node.start_process(ctx, ProcessSpec::host(0, ["/sbin/init"]));
         node.write_file(ctx, "/etc/hosts", "127.0.0.1 localhost\n");
@@ -56,6 +70,17 @@ impl Node {
             "nameserver 192.0.2.53\nsearch example.internal\n",
         );
         node
+    }
+
+    /// Says what programs do; until then they serve until they are asked to end.
+    pub fn set_userland(&self, userland: Rc<dyn Userland>) {
+        *self.0.userland.borrow_mut() = Some(userland);
+    }
+
+    /// What programs do.
+    #[must_use]
+    pub fn userland(&self) -> Option<Rc<dyn Userland>> {
+        self.0.userland.borrow().clone()
     }
 
     /// The host name.

@@ -20,6 +20,12 @@ pub(crate) struct Namespaces {
 struct Entry {
     namespace: Rc<Namespace>,
     processes: u32,
+    /// How many processes have been in it, which is also how a PID namespace numbers them.
+    entered: u32,
+    /// What `sethostname` was told, in a UTS namespace.
+    hostname: Rc<str>,
+    /// What was written below `/proc/sys`, by name.
+    sysctls: Vec<(Rc<str>, Rc<str>)>,
     /// By interface; there are few.
     addresses: Vec<(Text, Rc<str>)>,
 }
@@ -32,7 +38,14 @@ impl Node {
             let id = FIRST_INODE + namespaces.made;
             namespaces.made += 1;
             let namespace = Rc::new(Namespace { id, kind, path: "".into() });
-            let entry = Entry { namespace: namespace.clone(), processes: 0, addresses: Vec::new() };
+            let entry = Entry {
+                namespace: namespace.clone(),
+                processes: 0,
+                entered: 0,
+                hostname: "".into(),
+                sysctls: Vec::new(),
+                addresses: Vec::new(),
+            };
             namespaces.live.insert(id, entry);
             namespace
         };
@@ -96,10 +109,66 @@ impl Node {
         found.map(|&(_, id)| id)
     }
 
-    pub(crate) fn enter_namespace(&self, id: u32) {
-        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&id) {
+    /// How many processes had been in it before, and one more.
+    pub(crate) fn enter_namespace(&self, id: u32) -> u32 {
+        self.0.namespaces.borrow_mut().live.get_mut(&id).map_or(0, |entry| {
             entry.processes += 1;
+            entry.entered += 1;
+            entry.entered
+        })
+    }
+
+    /// Sets the host name of a UTS namespace.
+    pub fn set_hostname(&self, id: u32, hostname: &str) {
+        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&id) {
+            entry.hostname = hostname.into();
         }
+    }
+
+    /// The host name that a process sees: that of its UTS namespace, or else the machine's.
+    #[must_use]
+    pub fn hostname_of(&self, pid: u32) -> Rc<str> {
+        let namespace = self.namespace_of(pid, NamespaceKind::Uts);
+        let namespaces = self.0.namespaces.borrow();
+        let entry = namespace.and_then(|id| namespaces.live.get(&id));
+        let own = entry.map(|entry| &entry.hostname).filter(|name| !name.is_empty());
+        own.unwrap_or(self.name()).clone()
+    }
+
+    /// Sets a sysctl in a namespace that has it.
+    pub fn set_sysctl(&self, id: u32, name: &str, value: &str) {
+        if let Some(entry) = self.0.namespaces.borrow_mut().live.get_mut(&id) {
+            entry.sysctls.retain(|(other, _)| **other != *name);
+            entry.sysctls.push((name.into(), value.into()));
+        }
+    }
+
+    /// The sysctls that have been set in the namespaces of a process.
+    #[must_use]
+    pub fn sysctls_of(&self, pid: u32) -> Vec<(Rc<str>, Rc<str>)> {
+        let Some(process) = self.process(pid) else { return Vec::new() };
+        let namespaces = self.0.namespaces.borrow();
+        let own = process.namespaces.iter().filter_map(|(_, id)| namespaces.live.get(id));
+        own.flat_map(|entry| entry.sysctls.iter().cloned()).collect()
+    }
+
+    /// The network namespace that has an address on one of its interfaces.
+    pub(crate) fn network_at(&self, address: &str) -> Option<u32> {
+        if address == crate::NODE_ADDRESS {
+            return Some(crate::HOST_NETWORK);
+        }
+        let namespaces = self.0.namespaces.borrow();
+        let mut nets = namespaces.live.iter();
+        let found = nets.find(|(_, entry)| {
+            let mut addresses = entry.addresses.iter();
+            addresses.any(|(_, own)| own.split('/').next() == Some(address))
+        });
+        found.map(|(&id, _)| id)
+    }
+
+    /// How many processes are in a namespace.
+    pub(crate) fn processes_entered(&self, id: u32) -> u32 {
+        self.0.namespaces.borrow().live.get(&id).map_or(0, |entry| entry.processes)
     }
 
     pub(crate) fn leave_namespace(&self, ctx: &Ctx, id: u32) {

@@ -1,7 +1,7 @@
 //! Processes: starting, signalling, ending, waiting.
 
-use crate::{Node, Program, TermBehaviour};
-use sim::{Ctx, Signal};
+use crate::{Command, Declared, Node, Signals, TermBehaviour, UserProcess};
+use sim::{Ctx, Signal, TaskHandle};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -35,7 +35,15 @@ impl Default for Processes {
 
 struct Entry {
     process: Rc<Process>,
-    on_term: TermBehaviour,
+    /// The number in its own PID namespace.
+    own_pid: u32,
+    /// What it does when it is asked to end, where a scenario says so or it does nothing else.
+    on_term: Option<TermBehaviour>,
+    /// Whether it ends when a scenario says so, whatever its program does.
+    ends_as_declared: bool,
+    signals: Rc<Signals>,
+    /// What it is doing.
+    task: Option<TaskHandle<()>>,
     /// Adopts the orphans among its descendants, in place of systemd.
     subreaper: bool,
     /// How it ended, for those who wait; made when the first does.
@@ -92,36 +100,72 @@ impl ProcessSpec {
 impl Node {
     /// Starts a process that runs until somebody ends it.
     pub fn start_process(&self, ctx: &Ctx, spec: ProcessSpec) -> u32 {
-        self.insert_process(ctx, spec, TermBehaviour::default())
+        self.insert_process(ctx, spec)
     }
 
-    /// Starts a process that does what its program says, and ends by itself if that does.
-    pub fn start_program(&self, ctx: &Ctx, spec: ProcessSpec, program: &Program) -> u32 {
-        let pid = self.insert_process(ctx, spec, program.on_term);
-        self.run_program(ctx, pid, program);
+    /// Starts a process that executes a command. Whether there is such a program was asked before,
+    /// with [`Node::find_program`].
+    pub fn start_command(&self, ctx: &Ctx, spec: ProcessSpec, command: Command) -> u32 {
+        let pid = self.insert_process(ctx, spec);
+        self.run_command(ctx, pid, command, Declared::default());
         pid
     }
 
-    /// Lets a process run another program in place of its own, as `execve` does. A process that
+    /// Lets a process execute a command in place of what it does, as `execve` does. A process that
     /// has ended does nothing.
-    pub fn exec(&self, ctx: &Ctx, pid: u32, argv: Vec<Rc<str>>, program: &Program) {
+    pub fn exec(&self, ctx: &Ctx, pid: u32, command: Command, declared: Declared) {
+        if self.rename(ctx, pid, command.argv.clone()) {
+            self.run_command(ctx, pid, command, declared);
+        }
+    }
+
+    /// Gives a process the arguments of the program that it has turned into; false if it has ended.
+    pub fn rename(&self, ctx: &Ctx, pid: u32, argv: Vec<Rc<str>>) -> bool {
         let changed = {
             let mut processes = self.0.processes.borrow_mut();
             processes.live.get_mut(&pid).map(|entry| {
-                entry.on_term = program.on_term;
                 Rc::make_mut(&mut entry.process).argv = argv;
                 entry.process.clone()
             })
         };
+        let lives = changed.is_some();
         if let Some(process) = changed {
             ctx.effect(Effect::Process(process));
-            self.run_program(ctx, pid, program);
         }
+        lives
     }
 
-    fn run_program(&self, ctx: &Ctx, pid: u32, program: &Program) {
-        if let Some(run) = program.run {
-            let (node, ctx) = (self.clone(), ctx.detached());
+    /// Looks the program of a command up.
+    ///
+    /// # Errors
+    /// In runc's words: `exec: "foo": executable file not found in $PATH`.
+    pub fn find_program(&self, command: &Command) -> Result<(), String> {
+        self.userland().map_or(Ok(()), |userland| userland.find(self, command))
+    }
+
+    fn run_command(&self, ctx: &Ctx, pid: u32, command: Command, declared: Declared) {
+        let ctx = ctx.detached();
+        let signals = Rc::new(Signals::default());
+        let process = UserProcess { node: self.clone(), pid, command, signals: signals.clone() };
+        let program = self.userland().and_then(|userland| userland.run(ctx.clone(), process));
+        let serves = program.is_none().then(TermBehaviour::default);
+        let task = program.map(|program| {
+            let (node, ctx) = (self.clone(), ctx.clone());
+            ctx.clone().spawn(async move {
+                let code = program.await;
+                if !node.ends_as_declared(pid) {
+                    node.end_process(&ctx, pid, Exit { code, oom_killed: false });
+                }
+            })
+        });
+        if let Some(entry) = self.0.processes.borrow_mut().live.get_mut(&pid) {
+            entry.on_term = declared.on_term.or(serves);
+            entry.ends_as_declared = declared.run.is_some();
+            entry.signals = signals;
+            entry.task = task;
+        }
+        if let Some(run) = declared.run {
+            let node = self.clone();
             ctx.clone().spawn(async move {
                 ctx.sleep(run.exit_after).await;
                 let exit = Exit { code: run.exit_code, oom_killed: run.oom_killed };
@@ -130,7 +174,11 @@ impl Node {
         }
     }
 
-    fn insert_process(&self, ctx: &Ctx, spec: ProcessSpec, on_term: TermBehaviour) -> u32 {
+    fn ends_as_declared(&self, pid: u32) -> bool {
+        self.0.processes.borrow().live.get(&pid).is_some_and(|entry| entry.ends_as_declared)
+    }
+
+    fn insert_process(&self, ctx: &Ctx, spec: ProcessSpec) -> u32 {
         let pid = {
             let mut processes = self.0.processes.borrow_mut();
             let pid = processes.next_pid;
@@ -138,8 +186,12 @@ impl Node {
             processes.next_pid = (pid + 1).max(300);
             pid
         };
-        for (_, namespace) in &spec.namespaces {
-            self.enter_namespace(*namespace);
+        let mut own_pid = pid;
+        for (kind, namespace) in &spec.namespaces {
+            let number = self.enter_namespace(*namespace);
+            if *kind == NamespaceKind::Pid {
+                own_pid = number;
+            }
         }
         let process = Rc::new(Process {
             pid,
@@ -153,7 +205,17 @@ impl Node {
         ctx.effect(Effect::Process(process.clone()));
         let mut processes = self.0.processes.borrow_mut();
         processes.children.insert((process.ppid, pid));
-        let entry = Entry { process, on_term, subreaper: false, ended: None, on_exit: None };
+        let entry = Entry {
+            process,
+            own_pid,
+            on_term: Some(TermBehaviour::default()),
+            ends_as_declared: false,
+            signals: Rc::default(),
+            task: None,
+            subreaper: false,
+            ended: None,
+            on_exit: None,
+        };
         processes.live.insert(pid, entry);
         pid
     }
@@ -214,20 +276,62 @@ impl Node {
         self.0.processes.borrow().live.contains_key(&pid)
     }
 
-    /// Sends a signal. [`SIGKILL`] ends the process at once; another ends it as its program says,
-    /// which may be later or not at all. An unknown process is none's business.
+    /// The number that a process has in its own PID namespace: 1 for the namespace's first.
+    #[must_use]
+    pub fn own_pid(&self, pid: u32) -> Option<u32> {
+        self.0.processes.borrow().live.get(&pid).map(|entry| entry.own_pid)
+    }
+
+    /// The live processes in a PID namespace, with their numbers there; none stands for the host's
+    /// namespace, in which all are.
+    #[must_use]
+    pub fn processes_in(&self, namespace: Option<u32>) -> Vec<(u32, Rc<Process>)> {
+        let processes = self.0.processes.borrow();
+        let numbered = processes.live.iter().filter_map(|(&pid, entry)| match namespace {
+            None => Some((pid, entry.process.clone())),
+            Some(namespace) => {
+                let inside = (NamespaceKind::Pid, namespace);
+                let is_inside = entry.process.namespaces.contains(&inside);
+                is_inside.then(|| (entry.own_pid, entry.process.clone()))
+            }
+        });
+        numbered.collect()
+    }
+
+    /// The namespace of a kind that a process is in; none for the host's own.
+    #[must_use]
+    pub fn namespace_of(&self, pid: u32, kind: NamespaceKind) -> Option<u32> {
+        let processes = self.0.processes.borrow();
+        let namespaces = &processes.live.get(&pid)?.process.namespaces;
+        namespaces.iter().find(|(other, _)| *other == kind).map(|&(_, id)| id)
+    }
+
+    /// Sends a signal. [`SIGKILL`] ends the process at once; another does what is declared, what
+    /// the program does with it, or else what Linux does by default, which is nothing to the first
+    /// process of a PID namespace. An unknown process is none's business.
     pub fn signal(&self, ctx: &Ctx, pid: u32, signal: i32) {
+        let end = |ctx: &Ctx| {
+            self.end_process(ctx, pid, Exit { code: 128 + signal, oom_killed: false });
+        };
         if signal == SIGKILL {
-            self.end_process(ctx, pid, Exit { code: 128 + SIGKILL, oom_killed: false });
-            return;
+            return end(ctx);
         }
-        let on_term = self.0.processes.borrow().live.get(&pid).map(|entry| entry.on_term);
-        if let Some(TermBehaviour::Exits { after, code }) = on_term {
-            let (node, ctx) = (self.clone(), ctx.detached());
-            ctx.clone().spawn(async move {
-                ctx.sleep(after).await;
-                node.end_process(&ctx, pid, Exit { code, oom_killed: false });
-            });
+        let found = self.0.processes.borrow().live.get(&pid).map(|entry| {
+            let is_init = entry.own_pid == 1 && entry.process.pid != Self::INIT;
+            (entry.on_term, entry.signals.clone(), is_init)
+        });
+        let Some((on_term, signals, is_init)) = found else { return };
+        match on_term {
+            Some(TermBehaviour::Exits { after, code }) if ends_by_default(signal) => {
+                let (node, ctx) = (self.clone(), ctx.detached());
+                ctx.clone().spawn(async move {
+                    ctx.sleep(after).await;
+                    node.end_process(&ctx, pid, Exit { code, oom_killed: false });
+                });
+            }
+            Some(_) => {}
+            None if signals.deliver(signal) || is_init || !ends_by_default(signal) => {}
+            None => end(&ctx.detached()),
         }
     }
 
@@ -253,6 +357,13 @@ impl Node {
             }
             (entry, orphans, reaper)
         };
+        if let Some(task) = entry.task {
+            task.abort();
+        }
+        self.unlisten_all(pid);
+        if entry.own_pid == 1 && pid != Self::INIT {
+            self.kill_others_in_pid_namespace(ctx, &entry.process);
+        }
         let event = ctx.effect(Effect::ProcessExited { pid, exit });
         for orphan in orphans {
             self.reparent(ctx, orphan, reaper);
@@ -266,6 +377,35 @@ impl Node {
         }
         if let Some(then) = entry.on_exit {
             then(exit, event);
+        }
+    }
+
+    /// Ends what is left in a PID namespace whose first process ends (`zap_pid_ns_processes`).
+    fn kill_others_in_pid_namespace(&self, ctx: &Ctx, init: &Process) {
+        let mut namespaces = init.namespaces.iter();
+        let Some(&(kind, id)) = namespaces.find(|(kind, _)| *kind == NamespaceKind::Pid) else {
+            return;
+        };
+        if self.processes_entered(id) <= 1 {
+            return;
+        }
+        let inside = |process: &Process| process.namespaces.contains(&(kind, id));
+        self.kill_all(ctx, inside);
+    }
+
+    /// Ends all processes of a container (`runc kill --all`).
+    pub fn kill_container(&self, ctx: &Ctx, container_id: &str) {
+        self.kill_all(ctx, |process| *process.container_id == *container_id);
+    }
+
+    fn kill_all(&self, ctx: &Ctx, which: impl Fn(&Process) -> bool) {
+        let found: Vec<u32> = {
+            let processes = self.0.processes.borrow();
+            let entries = processes.live.iter().filter(|(_, entry)| which(&entry.process));
+            entries.map(|(&pid, _)| pid).collect()
+        };
+        for pid in found {
+            self.signal(ctx, pid, SIGKILL);
         }
     }
 
@@ -292,6 +432,12 @@ impl Node {
     pub fn process_count(&self) -> usize {
         self.0.processes.borrow().live.len()
     }
+}
+
+/// Whether a signal that nobody handles ends a process (`signal(7)`).
+const fn ends_by_default(signal: i32) -> bool {
+    // 0 only asks; SIGCHLD, SIGCONT to SIGTTOU, SIGURG and SIGWINCH do not.
+    !matches!(signal, i32::MIN..=0 | 17..=23 | 28 | 65..)
 }
 
 impl Processes {

@@ -1,16 +1,185 @@
-//! What the programs in containers do.
+//! What programs do: the seam to those who say it.
+//!
+//! The node starts processes and tells them of signals; what a process does is said by the
+//! [`Userland`] that the node was given, or by what a scenario declares.
 
-use std::collections::BTreeMap;
+use crate::{Node, Stdio};
+use sim::{Ctx, Signal};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What one process does.
+/// The programs of images.
+pub trait Userland {
+    /// Looks the program of a command up, as `execve` after a search of `$PATH` does.
+    ///
+    /// # Errors
+    /// In runc's words: `exec: "foo": executable file not found in $PATH`.
+    fn find(&self, node: &Node, command: &Command) -> Result<(), String>;
+
+    /// What a process does, to its exit code; none if it does nothing but serve until it is asked
+    /// to end. Signals come in through [`UserProcess::signals`]; a process that is killed is
+    /// dropped.
+    fn run(
+        self: Rc<Self>,
+        ctx: Ctx,
+        process: UserProcess,
+    ) -> Option<Pin<Box<dyn Future<Output = i32>>>>;
+}
+
+/// What `execve` is given, and what the process inherits.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// The arguments, the program first.
+    pub argv: Vec<Rc<str>>,
+    /// The environment, as `NAME=value`.
+    pub env: Vec<Rc<str>>,
+    /// The working directory; empty for `/`.
+    pub cwd: Rc<str>,
+    /// Who it runs as and what it may do.
+    pub credentials: Rc<Credentials>,
+    /// What it finds around it.
+    pub surroundings: Rc<Surroundings>,
+    /// Its standard streams.
+    pub stdio: Stdio,
+}
+
+/// A process as its program sees it.
+#[derive(Clone)]
+pub struct UserProcess {
+    /// The machine.
+    pub node: Node,
+    /// Its number on the machine.
+    pub pid: u32,
+    /// What it was started with.
+    pub command: Command,
+    /// The signals that it is sent.
+    pub signals: Rc<Signals>,
+}
+
+/// What the processes of a container find around them: the parts of its specification that
+/// programs can ask about. Host name and sysctls belong to namespaces.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The name of the image, in its full form; empty where there is none.
+    pub image: Rc<str>,
+    /// Where the root file system is mounted on the node.
+    pub rootfs: Rc<str>,
+    /// Whether nothing can be written to it.
+    pub readonly_rootfs: bool,
+    /// What of the node is mounted into it.
+    pub mounts: Vec<Bind>,
+    /// What cannot be read.
+    pub masked_paths: Vec<Rc<str>>,
+    /// What cannot be written.
+    pub readonly_paths: Vec<Rc<str>>,
+}
+
+/// A file or directory of the host inside a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bind {
+    /// Where the container sees it.
+    pub destination: Rc<str>,
+    /// What it is on the host.
+    pub source: Rc<str>,
+    /// Whether the container cannot write to it.
+    pub readonly: bool,
+}
+
+/// Who a process runs as and what it may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The supplementary groups.
+    pub groups: Vec<u32>,
+    /// The capabilities, as bits: of the bounding set, and of those in effect.
+    pub bounding: u64,
+    /// The capabilities that are in effect.
+    pub effective: u64,
+    /// Whether it can never get more (`no_new_privs`).
+    pub no_new_privs: bool,
+    /// Whether a seccomp filter is in place.
+    pub seccomp: bool,
+    /// The AppArmor profile; empty where there is none.
+    pub apparmor: Rc<str>,
+}
+
+/// The signals that a process handles, ignores and has been sent.
+#[derive(Default)]
+pub struct Signals {
+    handled: Cell<u64>,
+    ignored: Cell<u64>,
+    pending: RefCell<VecDeque<i32>>,
+    arrived: Signal,
+}
+
+impl Signals {
+    const fn bit(signal: i32) -> u64 {
+        if signal > 0 && signal < 64 { 1 << signal } else { 0 }
+    }
+
+    /// From now on the process handles a signal.
+    pub fn handle(&self, signal: i32) {
+        self.handled.set(self.handled.get() | Self::bit(signal));
+        self.ignored.set(self.ignored.get() & !Self::bit(signal));
+    }
+
+    /// From now on the process ignores a signal.
+    pub fn ignore(&self, signal: i32) {
+        self.ignored.set(self.ignored.get() | Self::bit(signal));
+        self.handled.set(self.handled.get() & !Self::bit(signal));
+    }
+
+    /// From now on a signal does what it does by default.
+    pub fn reset(&self, signal: i32) {
+        self.ignored.set(self.ignored.get() & !Self::bit(signal));
+        self.handled.set(self.handled.get() & !Self::bit(signal));
+    }
+
+    /// What `execve` leaves: what was handled is reset, what was ignored stays so.
+    pub fn reset_handled(&self) {
+        self.handled.set(0);
+        self.pending.borrow_mut().clear();
+    }
+
+    /// Takes the first signal that has arrived.
+    pub fn take(&self) -> Option<i32> {
+        self.pending.borrow_mut().pop_front()
+    }
+
+    /// Waits for a signal that the process handles.
+    pub async fn next(&self) -> i32 {
+        loop {
+            if let Some(signal) = self.take() {
+                return signal;
+            }
+            self.arrived.wait().await;
+        }
+    }
+
+    /// True if the process handles or ignores the signal, so that nothing else happens.
+    pub(crate) fn deliver(&self, signal: i32) -> bool {
+        if self.handled.get() & Self::bit(signal) != 0 {
+            self.pending.borrow_mut().push_back(signal);
+            self.arrived.notify();
+            return true;
+        }
+        self.ignored.get() & Self::bit(signal) != 0
+    }
+}
+
+/// What a scenario says about a process, in place of what its image and command say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Program {
-    /// How it ends by itself; none: it does not.
+pub struct Declared {
+    /// How it ends by itself.
     pub run: Option<Run>,
     /// What it does when it is asked to end.
-    pub on_term: TermBehaviour,
+    pub on_term: Option<TermBehaviour>,
 }
 
 /// How a process ends by itself.
@@ -65,139 +234,18 @@ impl Programs {
         self.declared.insert((pod.into(), container.into()), behaviour);
     }
 
-    /// What the first process of a container does: as declared, or else as its command says.
+    /// What is declared about the first process of a container.
     #[must_use]
-    pub fn program(&self, pod: &str, container: &str, attempt: u32, argv: &[Rc<str>]) -> Program {
-        let by_command = Program::of_command(argv);
-        let declared = self
+    pub fn declared(&self, pod: &str, container: &str, attempt: u32) -> Declared {
+        if self.declared.is_empty() {
+            return Declared::default();
+        }
+        let behaviour = self
             .declared
             .get(&(Rc::from(pod), Rc::from(container)))
             .or_else(|| self.declared.get(&(Rc::from(""), Rc::from(container))));
-        let Some(declared) = declared else { return by_command };
-        let run = declared.runs.get(attempt as usize).or(declared.runs.last());
-        Program {
-            run: run.copied().or(by_command.run),
-            on_term: declared.on_term.unwrap_or(by_command.on_term),
-        }
-    }
-}
-
-impl Program {
-    /// What a well-known command does; anything else serves until it is asked to end.
-    #[must_use]
-    pub fn of_command(argv: &[Rc<str>]) -> Self {
-        let words: Vec<&str> = argv.iter().map(|word| &**word).collect();
-        match words.as_slice() {
-            [shell, option, script, ..]
-                if is_named(shell, &["sh", "bash", "ash"])
-                    && option.starts_with('-')
-                    && option.ends_with('c') =>
-            {
-                Self::of_script(script)
-            }
-            [program, arguments @ ..] => Self::of_words(program, arguments),
-            [] => Self::default(),
-        }
-    }
-
-    /// A script of simple commands: they run one after the other, and the last says how it ends.
-    fn of_script(script: &str) -> Self {
-        let mut elapsed = Duration::ZERO;
-        let mut exit_code = 0;
-        for line in script.split([';', '\n']).flat_map(|part| part.split("&&")) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let [program, arguments @ ..] = words.as_slice() else { continue };
-            match *program {
-                // Loops are taken to go on for ever.
-                "while" | "until" | "for" => {
-                    return Self { run: None, on_term: TermBehaviour::Ignores };
-                }
-                "exit" => {
-                    exit_code = arguments.first().and_then(|code| code.parse().ok()).unwrap_or(0);
-                    break;
-                }
-                "exec" => {
-                    if let [program, arguments @ ..] = arguments {
-                        return Self::of_words(program, arguments);
-                    }
-                }
-                _ => match Self::of_words(program, arguments).run {
-                    Some(run) => {
-                        elapsed += run.exit_after;
-                        exit_code = run.exit_code;
-                    }
-                    None => return Self { run: None, on_term: TermBehaviour::Ignores },
-                },
-            }
-        }
-        Self {
-            run: Some(Run { exit_after: elapsed, exit_code, oom_killed: false }),
-            on_term: TermBehaviour::Ignores,
-        }
-    }
-
-    fn of_words(program: &str, arguments: &[&str]) -> Self {
-        const QUICK: Duration = Duration::from_millis(5);
-        let ends = |exit_after, exit_code| Self {
-            run: Some(Run { exit_after, exit_code, oom_killed: false }),
-            on_term: TermBehaviour::Ignores,
-        };
-        if is_named(program, &["sleep"]) {
-            return match arguments.first().and_then(|text| parse_sleep(text)) {
-                Some(duration) => ends(duration, 0),
-                None => Self { run: None, on_term: TermBehaviour::Ignores },
-            };
-        }
-        if is_named(program, &["false"]) {
-            return ends(QUICK, 1);
-        }
-        let quick = [
-            "true", "echo", "printf", "cat", "touch", "rm", "ls", "date", "env", "mkdir", "cp",
-            "mv", "chmod", "chown", "ln", "test", "hostname", "id", "grep", "head", "seq", "wget",
-            "curl", "nslookup", "until", "export", "cd", "set",
-        ];
-        if is_named(program, &quick) {
-            return ends(QUICK, 0);
-        }
-        Self::default()
-    }
-}
-
-fn is_named(program: &str, names: &[&str]) -> bool {
-    let name = program.rsplit('/').next().unwrap_or(program);
-    names.contains(&name)
-}
-
-/// The argument of `sleep`: seconds, or a number with `s`, `m`, `h` or `d`. None for `infinity`.
-fn parse_sleep(text: &str) -> Option<Duration> {
-    let (number, unit) = match text.char_indices().last()? {
-        (at, 's') => (&text[..at], 1.0),
-        (at, 'm') => (&text[..at], 60.0),
-        (at, 'h') => (&text[..at], 3600.0),
-        (at, 'd') => (&text[..at], 86_400.0),
-        _ => (text, 1.0),
-    };
-    let seconds = number.parse::<f64>().ok()? * unit;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_do_what_they_say() {
-        let run = |words: &[&str]| {
-            let argv: Vec<Rc<str>> = words.iter().map(|&word| word.into()).collect();
-            Program::of_command(&argv).run.map(|run| (run.exit_after.as_millis(), run.exit_code))
-        };
-        assert_eq!(run(&["sleep", "30"]), Some((30_000, 0)));
-        assert_eq!(run(&["/bin/sleep", "1.5m"]), Some((90_000, 0)));
-        assert_eq!(run(&["sleep", "infinity"]), None);
-        assert_eq!(run(&["sh", "-c", "echo hi; sleep 2; exit 3"]), Some((2_005, 3)));
-        assert_eq!(run(&["sh", "-c", "sleep 1 && false"]), Some((1_005, 1)));
-        assert_eq!(run(&["sh", "-c", "while true; do sleep 1; done"]), None);
-        assert_eq!(run(&["nginx", "-g", "daemon off;"]), None);
-        assert_eq!(run(&[]), None);
+        let Some(behaviour) = behaviour else { return Declared::default() };
+        let run = behaviour.runs.get(attempt as usize).or(behaviour.runs.last());
+        Declared { run: run.copied(), on_term: behaviour.on_term }
     }
 }

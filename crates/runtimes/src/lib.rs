@@ -16,6 +16,8 @@
 
 mod json;
 
+pub mod io;
+
 pub mod cni;
 pub mod containerd;
 pub mod crio;

@@ -107,6 +107,13 @@ pub enum Effect {
         /// What it is now.
         content: FileContent,
     },
+    /// Something was added to the end of a file.
+    FileAppended {
+        /// The absolute path.
+        path: Rc<str>,
+        /// What was added.
+        text: Rc<str>,
+    },
     /// A file is gone.
     FileRemoved {
         /// The absolute path.
@@ -156,6 +163,7 @@ impl Effect {
             | Self::AddressAdded { .. }
             | Self::AddressRemoved { .. }
             | Self::FileWritten { .. }
+            | Self::FileAppended { .. }
             | Self::FileRemoved { .. }
             | Self::CgroupCreated { .. }
             | Self::CgroupRemoved { .. }

@@ -168,6 +168,14 @@ impl Frame {
                 let view = FileView { content: content.clone(), written_by: id };
                 self.files.insert(path.clone(), view);
             }
+            Effect::FileAppended { path, text } => {
+                if let Some(FileView { content: FileContent::Text(whole), written_by }) =
+                    self.files.get_mut(path)
+                {
+                    *whole = format!("{whole}{text}").into();
+                    *written_by = id;
+                }
+            }
             Effect::FileRemoved { path } => {
                 self.files.remove(path);
             }

@@ -161,6 +161,9 @@ fn describe_effect(trace: &Trace, effect: &Effect) -> String {
             FileContent::Symlink(to) => format!("+ link {path} → {to}"),
             FileContent::Directory => format!("+ directory {path}"),
         },
+        Effect::FileAppended { path, text } => {
+            format!("+ in file {path}: {:?}", text.trim_end_matches('\n'))
+        }
         Effect::FileRemoved { path } => format!("- file {path}"),
         Effect::CgroupCreated { path } => format!("+ cgroup {path}"),
         Effect::CgroupRemoved { path } => format!("- cgroup {path}"),

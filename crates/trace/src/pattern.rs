@@ -59,6 +59,7 @@ fn effect_key(effect: &Effect) -> String {
             };
             return format!("{kind} {path}");
         }
+        Effect::FileAppended { path, .. } => return format!("file-appended {path}"),
         Effect::FileRemoved { path } => return format!("file-removed {path}"),
         Effect::CgroupCreated { .. } => "cgroup",
         Effect::CgroupRemoved { .. } => "cgroup-removed",

@@ -457,6 +457,7 @@ fn effect_word(effect: &Effect) -> String {
             FileContent::Symlink(_) => format!("+ link {}", file(path)),
             FileContent::Directory => format!("+ dir {}", file(path)),
         },
+        Effect::FileAppended { path, .. } => format!("+ line in {}", file(path)),
         Effect::FileRemoved { path } => format!("− file {}", file(path)),
         Effect::CgroupCreated { .. } => "+ cgroup".to_owned(),
         Effect::CgroupRemoved { .. } => "− cgroup".to_owned(),

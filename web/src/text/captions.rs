@@ -649,6 +649,7 @@ fn value(trace: &Trace, event: &Event, name: &str, lang: Lang) -> Option<String>
         },
         "path" => match effect? {
             Effect::FileWritten { path, .. }
+            | Effect::FileAppended { path, .. }
             | Effect::FileRemoved { path }
             | Effect::CgroupCreated { path }
             | Effect::CgroupRemoved { path } => shorten(path),

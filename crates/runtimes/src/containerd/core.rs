@@ -4,9 +4,13 @@
 //! services is several calls here.
 
 use crate::json::Json;
+<<<<<<< HEAD
 use crate::oci::{NewTask, Shim, ShimVersion, ShimWords, Spec, TaskEvent, TaskEvents};
+=======
+use crate::oci::{ExecProcess, NewTask, Shim, ShimWords, Spec, TaskEvent, TaskEvents};
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
 use crate::server::images::ImageStore;
-use node::{Node, ProcessSpec, Program, Registry};
+use node::{Declared, Node, ProcessSpec, Registry, Stdio};
 use sim::{Ctx, Hop, SimError};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +70,7 @@ struct Container {
     in_sandbox: bool,
     /// Gone once there is a task where there will be no second one: with a snapshot of its own.
     spec: RefCell<Option<Rc<Spec>>>,
-    program: Program,
+    declared: Declared,
     rootfs: Rootfs,
     /// The number of its snapshot's directory.
     snapshot: Cell<u32>,
@@ -94,8 +98,8 @@ pub struct ContainerSpec {
     pub spec: Spec,
     /// Where its root file system comes from.
     pub rootfs: Rootfs,
-    /// What its program does.
-    pub program: Program,
+    /// What a scenario says about its first process.
+    pub declared: Declared,
     /// Containers of one group share a shim. Docker gives the container's own id, the CRI plugin
     /// the sandbox's.
     pub shim_group: Rc<str>,
@@ -264,14 +268,14 @@ impl Client {
     ) -> impl Future<Output = Result<(), SimError>> {
         // What the container is made from is taken apart before the future exists, which would
         // carry it along.
-        let ContainerSpec { id, image, labels, spec, rootfs, program, shim_group, in_sandbox } =
+        let ContainerSpec { id, image, labels, spec, rootfs, declared, shim_group, in_sandbox } =
             new;
         let spec = Rc::new(spec);
         let container = Rc::new(Container {
             shim_group,
             in_sandbox,
             spec: RefCell::new(Some(spec.clone())),
-            program,
+            declared,
             rootfs,
             snapshot: Cell::new(0),
         });
@@ -405,12 +409,13 @@ impl Client {
     }
 
     /// `container.NewTask`: starts a shim, or finds the group's, and has it create the container.
-    /// Its first process waits; the number of that process is the answer.
+    /// Its first process waits, with the streams that it will have; the number of that process is
+    /// the answer.
     ///
     /// # Errors
     /// No such container (`NotFound`), one that has a task (`AlreadyExists`), those of the shim
     /// and of runc, and injected ones.
-    pub async fn new_task(&self, ctx: &Ctx, id: &Rc<str>) -> Result<u32, SimError> {
+    pub async fn new_task(&self, ctx: &Ctx, id: &Rc<str>, stdio: Stdio) -> Result<u32, SimError> {
         let shown = id.clone();
         let hop = self
             .hop("Tasks.Create", "containerd@v2.3.4 plugins/services/tasks/local.go Create")
@@ -422,7 +427,7 @@ impl Client {
                 let message = format!("task {id}: already exists");
                 return Err(SimError::new("AlreadyExists", message));
             }
-            self.create_task(&ctx, id, &container).await
+            self.create_task(&ctx, id, &container, stdio).await
         })
         .await
     }
@@ -432,11 +437,12 @@ impl Client {
         ctx: &Ctx,
         id: &Rc<str>,
         container: &Container,
+        stdio: Stdio,
     ) -> Result<u32, SimError> {
         let node = &self.containerd.0.node;
         let bundle: Rc<str> = format!("{BUNDLES}/{}/{id}", self.namespace).into();
         node.make_private_dir(ctx, &bundle);
-        let created = self.create_in_shim(ctx, id, &bundle, container).await;
+        let created = self.create_in_shim(ctx, id, &bundle, container, stdio).await;
         match created {
             Ok(_) if container.rootfs == Rootfs::Snapshot => {
                 container.spec.take();
@@ -453,6 +459,7 @@ impl Client {
         id: &Rc<str>,
         bundle: &Rc<str>,
         container: &Container,
+        stdio: Stdio,
     ) -> Result<u32, SimError> {
         let inner = &self.containerd.0;
         let groups_shim = match container.in_sandbox {
@@ -500,7 +507,8 @@ impl Client {
             rootfs_mount,
             rootfs,
             spec: container.spec.borrow().clone().unwrap_or_default(),
-            program: container.program,
+            declared: container.declared,
+            stdio,
         };
         let created = match shim.create(ctx, new).await {
             Ok(_) => {
@@ -616,9 +624,9 @@ impl Client {
         ctx: &Ctx,
         id: &Rc<str>,
         exec_id: &Rc<str>,
-        argv: Vec<Rc<str>>,
+        process: ExecProcess,
     ) -> Result<u32, SimError> {
-        let (shown, exec, words) = (id.clone(), exec_id.clone(), argv.clone());
+        let (shown, exec, words) = (id.clone(), exec_id.clone(), process.argv.clone());
         let hop = self
             .hop("Tasks.Exec", "containerd@v2.3.4 plugins/services/tasks/local.go Exec")
             .request(move || {
@@ -628,7 +636,7 @@ impl Client {
                     .object_in("spec", Json::object().strs("args", &words))
                     .payload()
             });
-        ctx.call(hop, async |ctx| self.task(id)?.exec(&ctx, id, exec_id, argv).await).await?;
+        ctx.call(hop, async |ctx| self.task(id)?.exec(&ctx, id, exec_id, process).await).await?;
         let (shown, exec) = (id.clone(), exec_id.clone());
         let hop = self
             .hop("Tasks.Start", "containerd@v2.3.4 plugins/services/tasks/local.go Start")
@@ -795,7 +803,7 @@ mod tests {
             image: "".into(),
             labels: Vec::new(),
             rootfs: Rootfs::Directory("/var/lib/docker/overlay2/1/merged".into()),
-            program: Program::of_command(&args),
+            declared: Declared::default(),
             shim_group: id.into(),
             in_sandbox: false,
             spec: Spec {
@@ -834,10 +842,10 @@ mod tests {
             let (client, node) = (client.clone(), node.clone());
             async move {
                 client.create_container(&ctx, spec_of("c1", &["nginx"])).await.unwrap();
-                let pid = client.new_task(&ctx, &id).await.unwrap();
+                let pid = client.new_task(&ctx, &id, Stdio::default()).await.unwrap();
                 assert_eq!(client.start_task(&ctx, &id).await, Ok(pid));
                 assert_eq!(&*node.process(pid).unwrap().argv[0], "nginx");
-                let again = client.new_task(&ctx, &id).await.unwrap_err();
+                let again = client.new_task(&ctx, &id, Stdio::default()).await.unwrap_err();
                 assert_eq!(again.code, "AlreadyExists");
                 let running = client.delete_task(&ctx, &id).await.unwrap_err();
                 assert_eq!(running.code, "FailedPrecondition");

@@ -29,7 +29,6 @@ mod images;
 
 mod cri;
 pub use self::cri::CriPlugin;
-pub(crate) use self::cri::output_of;
 
 use crate::cni::{self, Cni, CniOptions};
 use crate::oci::ShimVersion;

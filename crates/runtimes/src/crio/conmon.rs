@@ -13,10 +13,11 @@
 //! other to be alive.
 
 use super::{Crio, storage};
+use crate::io::{ContainerIo, LogFile};
 use crate::json::Json;
 use crate::oci::{Created, Spec, Step, Steps};
 use crate::server::store::Container;
-use node::{ProcessSpec, Program, SIGKILL};
+use node::{Command, Declared, ProcessSpec, SIGKILL, Stdio};
 use sim::{Ctx, Hop, Lock, SimError};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -80,7 +81,9 @@ pub(super) struct NewContainer {
     pub(super) log_path: Rc<str>,
     pub(super) rootfs: Rc<str>,
     pub(super) spec: Spec,
-    pub(super) program: Program,
+    /// What a scenario says about its first process.
+    pub(super) declared: Declared,
+    pub(super) stdin: bool,
 }
 
 /// A container that a conmon stays with.
@@ -93,17 +96,17 @@ pub(super) struct Monitored {
     /// As `config.json` in the bundle has it.
     pub(super) spec: Spec,
     rootfs: Rc<str>,
-    /// What will run, until it does.
-    waiting: Cell<Option<Program>>,
+    /// What will run; once it does, without its arguments and streams: what every process has.
+    pub(super) command: RefCell<Command>,
+    declared: Declared,
+    /// The streams of its first process.
+    pub(super) io: Rc<ContainerIo>,
     /// One runtime command at a time (`opLock`).
     pub(super) lock: Lock,
     /// What conmon's file says once the container has ended.
     pub(super) exit: Cell<Option<Exit>>,
     /// Whether CRI-O has taken note of that.
     ended: Cell<bool>,
-    pub(super) log_path: Rc<str>,
-    /// What runs in it besides, started by ExecSync.
-    pub(super) execs: RefCell<Vec<u32>>,
 }
 
 impl Crio {
@@ -174,12 +177,12 @@ impl Crio {
             let conmon = node.start_process(&ctx, self.conmon_process(starter, &new.id));
             node.set_subreaper(conmon);
             node.end_process(&ctx, starter, Exit { code: 0, oom_killed: false });
-            if !new.log_path.is_empty() {
-                node.write_file(&ctx, &new.log_path, "");
-            }
+            let log = LogFile::create(&ctx, node, &new.log_path);
+            let (io, stdio) = ContainerIo::new(&ctx, log, new.stdin, new.spec.terminal);
+            let command = new.spec.command(&new.rootfs, stdio);
             node.write_file(&ctx, &format!("{bundle}/config.json"), &new.spec.json());
             let created =
-                self.0.runtime.create(&ctx, conmon, &new.id, &bundle, &new.rootfs, &new.spec).await;
+                self.0.runtime.create(&ctx, conmon, &new.id, &bundle, &new.spec, &command).await;
             let Created { pid, cgroup } = match created {
                 Ok(created) => created,
                 Err(error) => {
@@ -199,12 +202,12 @@ impl Crio {
                 cgroup,
                 rootfs: new.rootfs,
                 spec: new.spec,
-                waiting: Cell::new(Some(new.program)),
+                command: RefCell::new(command),
+                declared: new.declared,
+                io,
                 lock: Lock::default(),
                 exit: Cell::new(None),
                 ended: Cell::new(false),
-                log_path: new.log_path,
-                execs: RefCell::default(),
             });
             self.watch(&ctx, &monitored);
             Ok(monitored)
@@ -230,9 +233,9 @@ impl Crio {
     fn container_ended(&self, ctx: &Ctx, held: &Rc<Monitored>, exit: Exit, event: EventId) {
         let node = &self.0.node;
         node.reap(held.pid);
-        // With the first process its PID and mount namespaces go, and all that is in them.
-        for pid in held.execs.take() {
-            node.signal(ctx, pid, SIGKILL);
+        // What shares its PID namespace with others does not end with its first process.
+        if !held.spec.has_own_pids() {
+            node.kill_container(ctx, &held.id);
         }
         for bind in held.spec.mounts.iter().rev() {
             node.unmount(ctx, &format!("{}{}", held.rootfs, bind.destination));
@@ -260,10 +263,15 @@ impl Crio {
         container: Option<&Container>,
     ) -> Result<(), SimError> {
         let guard = held.lock.acquire().await;
-        let program = held.waiting.take().unwrap_or_default();
-        let argv = held.spec.args.clone();
-        let started =
-            self.0.runtime.start(ctx, self.pid(), &held.id, held.pid, argv, &program).await;
+        let command = {
+            let mut common = held.command.borrow_mut();
+            let command = common.clone();
+            common.argv = Vec::new();
+            common.stdio = Stdio::default();
+            command
+        };
+        let (pid, declared) = (held.pid, held.declared);
+        let started = self.0.runtime.start(ctx, self.pid(), &held.id, pid, command, declared).await;
         if let (Ok(()), Some(container)) = (&started, container) {
             let mut status = container.status.borrow_mut();
             status.pid = held.pid;

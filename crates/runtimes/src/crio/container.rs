@@ -6,8 +6,10 @@
 use super::conmon::NewContainer;
 use super::sandbox_run::{annotations, cgroups_path, hostname_file, resolv_conf, shm};
 use super::{Crio, Pod};
-use crate::oci::{Bind, NamespaceRequest, Spec};
-use crate::server::config::{kept_status, process_args, security_context, target};
+use crate::oci::{NamespaceRequest, Spec};
+use crate::server::config::{
+    credentials, kept_status, paths, process_args, security_context, target,
+};
 use crate::server::images::Image;
 use crate::server::store::{Container, ContainerState, Kept, SandboxState, pod_label};
 use crate::server::{failed, status};
@@ -15,6 +17,7 @@ use cri::{
     ContainerConfig, CreateContainerRequest, CreateContainerResponse, NamespaceMode,
     NamespaceOption, PodSandboxConfig, ReopenContainerLogResponse, StartContainerResponse, Status,
 };
+use node::Bind;
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -116,14 +119,15 @@ impl Crio {
             Ok(rootfs) => {
                 let container: Rc<str> = metadata.name.as_str().into();
                 let (pod_name, attempt) = (&sandbox.pod_name, metadata.attempt);
-                let program = self.0.programs.program(pod_name, &container, attempt, &spec.args);
+                let declared = self.0.programs.declared(pod_name, &container, attempt);
                 let new = NewContainer {
                     id: id.clone(),
                     name: name.clone(),
                     log_path: log_path.clone(),
                     rootfs,
                     spec,
-                    program,
+                    declared,
+                    stdin: config.stdin,
                 };
                 self.create_in_runtime(ctx, new).await.map_err(status)
             }
@@ -149,6 +153,9 @@ impl Crio {
             image: config.image.as_ref().map_or("", |image| &image.image).into(),
             image_id: image.id.clone(),
             log_path,
+            io: RefCell::new(Some(held.io.clone())),
+            stdin: config.stdin,
+            tty: config.tty,
             stop_signal: config.stop_signal,
             target: target(config),
             kept: RefCell::new(Kept::new(&kept_status(config, created_at))),
@@ -222,6 +229,12 @@ impl Crio {
             cgroups_path: cgroups_path(pod_config, id),
             mounts: container_mounts(pod, config),
             readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
+            credentials: Rc::new(credentials(context)),
+            terminal: config.tty,
+            sysctls: Vec::new(),
+            masked_paths: paths(context.map(|context| &context.masked_paths)),
+            readonly_paths: paths(context.map(|context| &context.readonly_paths)),
+            image: image.references.borrow().first().cloned().unwrap_or_default(),
             annotations: annotations(sandbox, "container", name),
         })
     }
@@ -252,22 +265,9 @@ impl Crio {
             let _ = self.remove_from_pod(ctx, &container).await;
             return Err(failed(format_args!("failed to start container {id}"), error));
         }
-        self.write_output(ctx, &held);
         self.container_changed(ctx, &container);
         self.update_status(ctx, &held).await;
         Ok(StartContainerResponse {})
-    }
-
-    /// What the container says at once, in conmon's log.
-    fn write_output(&self, ctx: &Ctx, held: &super::conmon::Monitored) {
-        let output = crate::containerd::output_of(&held.spec.args);
-        if held.log_path.is_empty() || output.is_empty() {
-            return;
-        }
-        let time = ctx.now().rfc3339_nanos();
-        let lines: String =
-            output.lines().map(|line| format!("{time} stdout F {line}\n")).collect();
-        self.0.node.write_file(ctx, &held.log_path, &lines);
     }
 
     pub(super) fn do_reopen_container_log(

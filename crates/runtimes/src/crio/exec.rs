@@ -5,10 +5,12 @@
 
 use super::Crio;
 use super::conmon::{CONMON, Monitored};
+use crate::io::captured;
+use crate::oci::ExecProcess;
 use crate::server::failed;
 use cri::{ExecSyncRequest, ExecSyncResponse, Status};
 use futures_util::future::{Either, select};
-use node::{ProcessSpec, Program, SIGKILL};
+use node::{Command, ProcessSpec, SIGKILL};
 use sim::{Ctx, Hop, SimError};
 use std::pin::pin;
 use std::rc::Rc;
@@ -39,15 +41,18 @@ impl Crio {
             return Err(Status::unknown("exec command cannot be empty"));
         }
         let argv: Vec<Rc<str>> = request.cmd.iter().map(|word| word.as_str().into()).collect();
-        let stdout = crate::containerd::output_of(&argv);
+        let (stdio, stdout, stderr) = captured();
+        let process = ExecProcess { argv, stdio };
         let exit = self
-            .exec(ctx, &held, argv, request.timeout)
+            .exec(ctx, &held, process, request.timeout)
             .await
             .map_err(|error| failed("command error", error))?;
         Ok(match exit {
-            Some(exit) => {
-                ExecSyncResponse { stdout: stdout.into(), stderr: Vec::new(), exit_code: exit.code }
-            }
+            Some(exit) => ExecSyncResponse {
+                stdout: stdout.take(),
+                stderr: stderr.take(),
+                exit_code: exit.code,
+            },
             // No error: a probe that takes too long has failed.
             None => {
                 ExecSyncResponse { stdout: Vec::new(), stderr: TIMED_OUT.into(), exit_code: -1 }
@@ -61,7 +66,7 @@ impl Crio {
         &self,
         ctx: &Ctx,
         held: &Rc<Monitored>,
-        argv: Vec<Rc<str>>,
+        process: ExecProcess,
         timeout: i64,
     ) -> Result<Option<Exit>, SimError> {
         let id = held.id.clone();
@@ -93,14 +98,14 @@ impl Crio {
         };
         ctx.call_answering(hop, code, async |ctx| {
             let node = &self.0.node;
-            let process = ProcessSpec::host(self.pid(), [CONMON, "-e", "-c", &held.id]);
-            let conmon = node.start_process(&ctx, process.of(Component::Conmon));
+            let spec = ProcessSpec::host(self.pid(), [CONMON, "-e", "-c", &held.id]);
+            let conmon = node.start_process(&ctx, spec.of(Component::Conmon));
             node.set_subreaper(conmon);
-            let program = Program::of_command(&argv);
-            let started =
-                self.0.runtime.exec(&ctx, conmon, &held.id, held.pid, argv, &program).await;
+            let ExecProcess { argv, stdio } = process;
+            let command = Command { argv, stdio, ..held.command.borrow().clone() };
+            let started = self.0.runtime.exec(&ctx, conmon, &held.id, held.pid, command).await;
             let result = match started {
-                Ok(pid) => Ok(self.wait_for_exec(&ctx, held, pid, timeout).await),
+                Ok(pid) => Ok(self.wait_for_exec(&ctx, pid, timeout).await),
                 Err(error) => Err(error),
             };
             let code = i32::from(result.is_err());
@@ -110,15 +115,8 @@ impl Crio {
         .await
     }
 
-    async fn wait_for_exec(
-        &self,
-        ctx: &Ctx,
-        held: &Monitored,
-        pid: u32,
-        timeout: i64,
-    ) -> Option<Exit> {
+    async fn wait_for_exec(&self, ctx: &Ctx, pid: u32, timeout: i64) -> Option<Exit> {
         let node = &self.0.node;
-        held.execs.borrow_mut().push(pid);
         let exit = match u64::try_from(timeout) {
             Ok(seconds @ 1..) => {
                 let ended = pin!(node.wait(pid));
@@ -133,7 +131,6 @@ impl Crio {
             _ => Some(node.wait(pid).await),
         };
         node.reap(pid);
-        held.execs.borrow_mut().retain(|other| *other != pid);
         exit
     }
 }

@@ -5,7 +5,7 @@
 use super::conmon::NewContainer;
 use super::storage::run_dir;
 use super::{Crio, Pod, STOP_TIMEOUT};
-use crate::oci::{Bind, NamespaceRequest, Spec, cgroup_directory};
+use crate::oci::{NamespaceRequest, Spec, cgroup_directory};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
 use crate::server::store::{Network, Sandbox, SandboxState};
 use crate::server::{failed, prefixed, status};
@@ -13,7 +13,7 @@ use cri::{
     NamespaceMode, PodSandboxConfig, PodSandboxMetadata, RunPodSandboxRequest,
     RunPodSandboxResponse, Status,
 };
-use node::{ProcessSpec, Program};
+use node::{Bind, Declared, ProcessSpec};
 use sim::{Ctx, Hop, SimError};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -426,6 +426,13 @@ impl Crio {
                 bind("/etc/hostname", hostname_file(id), true),
             ],
             readonly_rootfs: true,
+            image: self.0.pause_image.clone(),
+            sysctls: config
+                .linux
+                .iter()
+                .flat_map(|linux| &linux.sysctls)
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             annotations: annotations(sandbox, "sandbox", &infra_name(config)),
             ..Spec::default()
         };
@@ -441,7 +448,8 @@ impl Crio {
             log_path: log_path.into(),
             rootfs,
             spec,
-            program: Program::default(),
+            declared: Declared::default(),
+            stdin: false,
         };
         let held = self.create_in_runtime(ctx, new).await.map_err(status)?;
         self.start_in_runtime(ctx, &held, None).await.map_err(status)?;

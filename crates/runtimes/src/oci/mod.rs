@@ -20,14 +20,18 @@
 //!
 //! # What we simplify
 //! containerd's pending `Task.Wait` is not listed: it would be open as long as the container
-//! runs, and its answer comes together with the `/tasks/exit` event, which is listed. The FIFOs
-//! of the standard streams are not modelled.
+//! runs, and its answer comes together with the `/tasks/exit` event, which is listed. Where the
+//! real shim copies from FIFOs to a file or a client, a program writes to that directly.
 
 mod spec;
-pub use spec::{Bind, NamespaceRequest, Spec, cgroup_directory};
+pub use spec::{NamespaceRequest, Spec, capabilities, cgroup_directory};
 
 mod runc;
 pub(crate) use runc::{Created, Runc, Step, Steps};
 
 mod shim;
+<<<<<<< HEAD
 pub use shim::{NewTask, Shim, ShimVersion, ShimWords, TaskEvent, TaskEventKind, TaskEvents};
+=======
+pub use shim::{ExecProcess, NewTask, Shim, ShimWords, TaskEvent, TaskEventKind, TaskEvents};
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)

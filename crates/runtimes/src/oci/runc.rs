@@ -1,7 +1,7 @@
 //! The OCI runtime: a program that is started for each step of a container's life and exits at once.
 
 use super::{NamespaceRequest, Spec, cgroup_directory};
-use node::{Node, ProcessSpec, Program};
+use node::{Command, Declared, Node, ProcessSpec};
 use sim::{Ctx, Hop, SimError};
 use std::rc::Rc;
 use std::time::Duration;
@@ -87,6 +87,15 @@ const fn of_shim(caller: Component, sources: [&'static str; 6]) -> Steps {
     }
 }
 
+/// Who words an error.
+enum Words {
+    /// runc as it is now.
+    Runc,
+    /// The runc of Docker 20.10.
+    Docker,
+    Crun,
+}
+
 /// How somebody runs an OCI runtime.
 #[derive(Clone)]
 pub(crate) struct Runc {
@@ -161,8 +170,8 @@ impl Runc {
         caller: u32,
         id: &Rc<str>,
         bundle: &Rc<str>,
-        rootfs: &str,
         spec: &Spec,
+        command: &Command,
     ) -> Result<Created, SimError> {
         let step = &self.steps.create;
         let (bundle, pid_file) = (bundle.clone(), self.steps.pid_file);
@@ -177,6 +186,8 @@ impl Runc {
             ]
         };
         self.run(ctx, caller, step, id, arguments, |ctx, runc| {
+            // `runc init` looks the program up before it waits.
+            self.check(command)?;
             let mut namespaces = Vec::with_capacity(spec.namespaces.len());
             for (kind, request) in &spec.namespaces {
                 match request {
@@ -189,6 +200,7 @@ impl Runc {
                     }
                 }
             }
+            self.set_up_namespaces(spec, &namespaces);
             let cgroup: Rc<str> = cgroup_directory(&spec.cgroups_path).into();
             if !cgroup.is_empty() {
                 self.node.create_cgroup(ctx, &cgroup);
@@ -197,7 +209,8 @@ impl Runc {
                 self.node.mount(
                     ctx,
                     Mount {
-                        target: format!("{rootfs}{}", bind.destination).into(),
+                        target: format!("{}{}", command.surroundings.rootfs, bind.destination)
+                            .into(),
                         source: bind.source.clone(),
                         fs_type: "bind".into(),
                         options: if bind.readonly { "ro".into() } else { "".into() },
@@ -215,6 +228,70 @@ impl Runc {
             Ok(Created { pid: self.node.start_process(ctx, init), cgroup })
         })
         .await
+    }
+
+    /// How it words its errors.
+    fn words(&self) -> Words {
+        if self.program == Component::Crun {
+            Words::Crun
+        } else if self.options.iter().any(|option| option.ends_with("/moby")) {
+            Words::Docker
+        } else {
+            Words::Runc
+        }
+    }
+
+    /// Whether the program of a container can be executed, in the words of the runc of the time.
+    fn check(&self, command: &Command) -> Result<(), SimError> {
+        let found = match command.argv.first() {
+            Some(_) => self.node.find_program(command),
+            None => {
+                return Err(SimError::new(
+                    "1",
+                    "runc create failed: process.args must not be empty",
+                ));
+            }
+        };
+        found.map_err(|error| {
+            let doing = match self.words() {
+                Words::Crun => "",
+                Words::Docker => "container_linux.go:380: starting container process caused: ",
+                Words::Runc => {
+                    "runc create failed: unable to start container process: \
+                     error during container init: "
+                }
+            };
+            SimError::new("1", format!("{doing}{}", self.in_own_words(&error)))
+        })
+    }
+
+    /// `exec: "foo": executable file not found in $PATH` as crun says it.
+    fn in_own_words(&self, error: &str) -> String {
+        let program = error.split('"').nth(1).unwrap_or_default();
+        match self.words() {
+            Words::Crun if program.contains('/') => {
+                format!("open executable: {program}: No such file or directory")
+            }
+            Words::Crun => {
+                format!("executable file `{program}` not found in $PATH: No such file or directory")
+            }
+            _ => error.to_owned(),
+        }
+    }
+
+    /// Host name and sysctls belong to namespaces.
+    fn set_up_namespaces(&self, spec: &Spec, namespaces: &[(NamespaceKind, u32)]) {
+        let of_kind = |kind| namespaces.iter().find(|(other, _)| *other == kind).map(|&(_, id)| id);
+        if let Some(uts) = of_kind(NamespaceKind::Uts).filter(|_| !spec.hostname.is_empty()) {
+            self.node.set_hostname(uts, &spec.hostname);
+        }
+        for (name, value) in &spec.sysctls {
+            let kind =
+                if name.starts_with("net.") { NamespaceKind::Net } else { NamespaceKind::Ipc };
+            if let Some(namespace) = of_kind(kind) {
+                self.node.set_sysctl(namespace, name, value);
+            }
+        }
     }
 
     /// The namespace at a path; none for the host's own.
@@ -245,18 +322,12 @@ impl Runc {
         caller: u32,
         id: &Rc<str>,
         pid: u32,
-        argv: Vec<Rc<str>>,
-        program: &Program,
+        command: Command,
+        declared: Declared,
     ) -> Result<(), SimError> {
         let step = &self.steps.start;
         self.run(ctx, caller, step, id, only_id, |ctx, _| {
-            if argv.is_empty() {
-                return Err(SimError::new(
-                    "1",
-                    "runc create failed: process.args must not be empty",
-                ));
-            }
-            self.node.exec(ctx, pid, argv, program);
+            self.node.exec(ctx, pid, command, declared);
             Ok(())
         })
         .await
@@ -303,8 +374,7 @@ impl Runc {
         caller: u32,
         id: &Rc<str>,
         init: u32,
-        argv: Vec<Rc<str>>,
-        program: &Program,
+        command: Command,
     ) -> Result<u32, SimError> {
         let step = &self.steps.exec;
         let arguments =
@@ -313,15 +383,25 @@ impl Runc {
             let Some(init) = self.node.process(init) else {
                 return Err(SimError::new("255", "cannot exec in a stopped container"));
             };
+            self.node.find_program(&command).map_err(|error| {
+                let doing = match self.words() {
+                    Words::Crun => "",
+                    Words::Docker => {
+                        "exec failed: container_linux.go:380: starting container process caused: "
+                    }
+                    Words::Runc => "exec failed: unable to start container process: ",
+                };
+                SimError::new("255", format!("{doing}{}", self.in_own_words(&error)))
+            })?;
             let spec = ProcessSpec {
                 ppid: runc,
-                argv,
+                argv: command.argv.clone(),
                 component: None,
                 container_id: id.clone(),
                 namespaces: init.namespaces.clone(),
                 cgroup: init.cgroup.clone(),
             };
-            Ok(self.node.start_program(ctx, spec, program))
+            Ok(self.node.start_command(ctx, spec, command))
         })
         .await
     }

@@ -3,7 +3,7 @@
 use super::Spec;
 use super::runc::{Created, Runc, SHIM, SHIM_V1, Steps};
 use crate::json::Json;
-use node::{Node, ProcessSpec, Program, SIGKILL};
+use node::{Command, Declared, Node, ProcessSpec, SIGKILL, Stdio};
 use sim::{Ctx, Hop, SimError};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -233,8 +233,18 @@ pub struct NewTask {
     pub rootfs: Rc<str>,
     /// Its specification.
     pub spec: Rc<Spec>,
-    /// What its program does.
-    pub program: Program,
+    /// What a scenario says about its first process.
+    pub declared: Declared,
+    /// The streams of its first process.
+    pub stdio: Stdio,
+}
+
+/// What an additional process is started with; the rest is as for the container's first.
+pub struct ExecProcess {
+    /// The arguments, the program first.
+    pub argv: Vec<Rc<str>>,
+    /// Its streams.
+    pub stdio: Stdio,
 }
 
 /// The process, and what it knows of its containers.
@@ -260,15 +270,18 @@ struct Task {
     mounted: bool,
     /// Where in the container something of the host's is mounted.
     destinations: Box<[Rc<str>]>,
-    /// What will run, until it does.
-    waiting: RefCell<Option<(Vec<Rc<str>>, Program)>>,
+    /// Whether it shares its PID namespace, so that its processes do not end with the first.
+    shares_pids: bool,
+    /// What will run; once it does, without its arguments and streams: what every process has.
+    command: RefCell<Command>,
+    declared: Declared,
     state: Cell<State>,
     execs: RefCell<Vec<(Rc<str>, Rc<Exec>)>>,
 }
 
 /// An additional process in a container.
 struct Exec {
-    argv: Vec<Rc<str>>,
+    process: RefCell<Option<ExecProcess>>,
     state: Cell<State>,
 }
 
@@ -407,19 +420,28 @@ impl Shim {
     /// Those of runc, and injected ones.
     pub async fn create(self: &Rc<Self>, ctx: &Ctx, new: NewTask) -> Result<u32, SimError> {
         let (id, bundle, rootfs) = (new.id.clone(), new.bundle.clone(), new.rootfs_mount.clone());
+<<<<<<< HEAD
         let hop = self.hop("Task.Create").takes(TTRPC).request(move || {
+=======
+        let (stdin, terminal) = (new.stdio.stdin.is_some(), new.stdio.tty);
+        let hop = Self::hop("Task.Create").takes(TTRPC).request(move || {
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
             let rootfs = rootfs.iter().map(|mount| {
                 Json::object()
                     .str("type", &mount.fs_type)
                     .str("source", &mount.source)
                     .strs("options", mount.options.split(','))
             });
-            Json::object()
+            let fifo = |name: &str| format!("/run/containerd/fifo/{id}-{name}");
+            let json = Json::object()
                 .str("id", &id)
                 .str("bundle", &bundle)
                 .objects("rootfs", rootfs)
-                .bool("terminal", false)
-                .payload()
+                .bool("terminal", terminal);
+            let json = if stdin { json.str("stdin", &fifo("stdin")) } else { json };
+            let json = json.str("stdout", &fifo("stdout"));
+            let json = if terminal { json } else { json.str("stderr", &fifo("stderr")) };
+            json.payload()
         });
         let pid = |pid: &u32| Json::object().num("pid", *pid).payload();
         ctx.call_answering(hop, pid, async |ctx| {
@@ -428,10 +450,9 @@ impl Shim {
             if let Some(mount) = new.rootfs_mount {
                 self.node.mount(&ctx, mount);
             }
-            let created = self
-                .runc
-                .create(&ctx, self.pid, &new.id, &new.bundle, &new.rootfs, &new.spec)
-                .await;
+            let command = new.spec.command(&new.rootfs, new.stdio);
+            let created =
+                self.runc.create(&ctx, self.pid, &new.id, &new.bundle, &new.spec, &command).await;
             let Created { pid, cgroup } = match created {
                 Ok(created) => created,
                 Err(error) => {
@@ -447,7 +468,9 @@ impl Shim {
                 rootfs: new.rootfs,
                 mounted,
                 destinations: new.spec.mounts.iter().map(|bind| bind.destination.clone()).collect(),
-                waiting: RefCell::new(Some((new.spec.args.clone(), new.program))),
+                shares_pids: !new.spec.has_own_pids(),
+                command: RefCell::new(command),
+                declared: new.declared,
                 state: Cell::new(State::Created),
                 execs: RefCell::default(),
             };
@@ -486,9 +509,14 @@ impl Shim {
                     "cannot start a container that is not in the created state",
                 ));
             }
-            let (argv, program) = task.waiting.take().unwrap_or_default();
+            let command = task.command.borrow().clone();
+            {
+                let mut common = task.command.borrow_mut();
+                common.argv = Vec::new();
+                common.stdio = Stdio::default();
+            }
             self.runc
-                .start(&ctx, self.pid, id, task.pid, argv, &program)
+                .start(&ctx, self.pid, id, task.pid, command, task.declared)
                 .await
                 .map_err(|error| oci_failed("start", &error))?;
             // It may have ended while runc was on its way.
@@ -578,10 +606,15 @@ impl Shim {
         ctx: &Ctx,
         id: &Rc<str>,
         exec_id: &Rc<str>,
-        argv: Vec<Rc<str>>,
+        process: ExecProcess,
     ) -> Result<(), SimError> {
+<<<<<<< HEAD
         let (shown, exec, words) = (id.clone(), exec_id.clone(), argv.clone());
         let hop = self.hop("Task.Exec").takes(TTRPC).request(move || {
+=======
+        let (shown, exec, words) = (id.clone(), exec_id.clone(), process.argv.clone());
+        let hop = Self::hop("Task.Exec").takes(TTRPC).request(move || {
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
             Json::object()
                 .str("id", &shown)
                 .str("exec_id", &exec)
@@ -596,7 +629,9 @@ impl Shim {
                     format!("id {exec_id}: already exists"),
                 ));
             }
-            let exec = Rc::new(Exec { argv, state: Cell::new(State::Created) });
+            let exec =
+                Exec { process: RefCell::new(Some(process)), state: Cell::new(State::Created) };
+            let exec = Rc::new(exec);
             task.execs.borrow_mut().push((exec_id.clone(), exec));
             self.publish(&ctx, id, TaskEventKind::ExecAdded { exec_id: exec_id.clone() });
             Ok(())
@@ -623,11 +658,13 @@ impl Shim {
         ctx.call_answering(hop, answer, async |ctx| {
             let task = self.task(id)?;
             let exec = task.exec(exec_id)?;
-            let argv = exec.argv.clone();
-            let program = Program::of_command(&argv);
+            let Some(ExecProcess { argv, stdio }) = exec.process.take() else {
+                return Err(SimError::new("FailedPrecondition", "process already started"));
+            };
+            let command = Command { argv, stdio, ..task.command.borrow().clone() };
             let pid = self
                 .runc
-                .exec(&ctx, self.pid, id, task.pid, argv, &program)
+                .exec(&ctx, self.pid, id, task.pid, command)
                 .await
                 .map_err(|error| oci_failed("exec", &error))?;
             exec.state.set(State::Running(pid));
@@ -770,11 +807,8 @@ impl Shim {
             None => {
                 let Some(task) = self.tasks.borrow().get(&id).cloned() else { return };
                 task.state.set(State::Stopped(pid, exit));
-                // With the first process its PID and mount namespaces go, and all that is in them.
-                for (_, exec) in &*task.execs.borrow() {
-                    if let State::Running(pid) = exec.state.get() {
-                        self.node.signal(ctx, pid, SIGKILL);
-                    }
+                if task.shares_pids {
+                    self.node.kill_container(ctx, &id);
                 }
                 for destination in task.destinations.iter().rev() {
                     self.node.unmount(ctx, &format!("{}{destination}", task.rootfs));

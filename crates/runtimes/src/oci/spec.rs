@@ -1,6 +1,7 @@
 //! The OCI runtime specification of a container, as far as it decides anything here.
 
 use crate::json::Json;
+use node::{Bind, Command, Credentials, Stdio, Surroundings};
 use std::rc::Rc;
 use trace::NamespaceKind;
 
@@ -25,6 +26,19 @@ pub struct Spec {
     pub mounts: Vec<Bind>,
     /// `root.readonly`.
     pub readonly_rootfs: bool,
+    /// `process.user`, `process.capabilities` and what else says what the process may do.
+    pub credentials: Rc<Credentials>,
+    /// `process.terminal`.
+    pub terminal: bool,
+    /// `linux.sysctl`.
+    pub sysctls: Vec<(Rc<str>, Rc<str>)>,
+    /// `linux.maskedPaths`.
+    pub masked_paths: Vec<Rc<str>>,
+    /// `linux.readonlyPaths`.
+    pub readonly_paths: Vec<Rc<str>>,
+    /// The image whose files are in the root file system. Not part of the specification: a bundle
+    /// has the files themselves.
+    pub image: Rc<str>,
     /// `annotations`.
     pub annotations: Vec<(&'static str, Rc<str>)>,
 }
@@ -46,18 +60,32 @@ impl NamespaceRequest {
     }
 }
 
-/// A file or directory of the host inside a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bind {
-    /// Where the container sees it.
-    pub destination: Rc<str>,
-    /// What it is on the host.
-    pub source: Rc<str>,
-    /// Whether the container cannot write to it.
-    pub readonly: bool,
-}
-
 impl Spec {
+    /// Whether it has a PID namespace of its own, with which its processes end.
+    pub(crate) fn has_own_pids(&self) -> bool {
+        self.namespaces.contains(&(NamespaceKind::Pid, NamespaceRequest::New))
+    }
+
+    /// The command of the container's first process, with a root file system that is mounted
+    /// somewhere.
+    pub(crate) fn command(&self, rootfs: &Rc<str>, stdio: Stdio) -> Command {
+        Command {
+            argv: self.args.clone(),
+            env: self.env.clone(),
+            cwd: self.cwd.clone(),
+            credentials: self.credentials.clone(),
+            surroundings: Rc::new(Surroundings {
+                image: self.image.clone(),
+                rootfs: rootfs.clone(),
+                readonly_rootfs: self.readonly_rootfs,
+                mounts: self.mounts.clone(),
+                masked_paths: self.masked_paths.clone(),
+                readonly_paths: self.readonly_paths.clone(),
+            }),
+            stdio,
+        }
+    }
+
     /// The specification as JSON text.
     #[must_use]
     pub fn json(&self) -> String {
@@ -103,6 +131,85 @@ impl Spec {
                     .str("cgroupsPath", &self.cgroups_path)
                     .objects("namespaces", namespaces),
             )
+    }
+}
+
+/// Capabilities by number.
+const CAPABILITIES: [&str; 41] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
+/// Those that a container gets unless somebody says otherwise: AUDIT_WRITE, CHOWN, DAC_OVERRIDE,
+/// FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, NET_RAW, SETFCAP, SETGID, SETPCAP, SETUID,
+/// SYS_CHROOT.
+///
+/// Models: containerd `pkg/oci/spec.go` `defaultUnixCaps`; moby `oci/caps/defaults.go`.
+const CAPABILITIES_DEFAULT: u64 = 0xa804_25fb;
+
+/// The bits of the capabilities that a container gets, with names with or without `CAP_` in front,
+/// and `ALL`.
+#[must_use]
+pub fn capabilities(add: &[String], drop: &[String], privileged: bool) -> u64 {
+    const ALL: u64 = (1 << CAPABILITIES.len()) - 1;
+    if privileged {
+        return ALL;
+    }
+    let bits = |names: &[String]| {
+        names.iter().fold(0, |bits, name| {
+            let name = name.to_ascii_uppercase();
+            let name = name.strip_prefix("CAP_").unwrap_or(&name);
+            match CAPABILITIES.iter().position(|known| *known == name) {
+                Some(number) => bits | 1 << number,
+                None if name == "ALL" => ALL,
+                None => bits,
+            }
+        })
+    };
+    let all = |names: &[String]| bits(names) == ALL;
+    match (all(add), all(drop)) {
+        (true, _) => ALL & !bits(drop),
+        (false, true) => bits(add),
+        (false, false) => (CAPABILITIES_DEFAULT | bits(add)) & !bits(drop),
     }
 }
 

@@ -4,12 +4,13 @@ use super::images::Image;
 use super::store::{Kept, Network, Sandbox, SandboxState, pod_label};
 use crate::cni::CniRequest;
 use crate::json::Json;
+use crate::oci;
 use cri::{
     ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, DnsConfig,
     LinuxContainerResources, LinuxContainerSecurityContext, LinuxContainerUser,
     LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, PodSandboxStatus,
 };
-use node::SIGTERM;
+use node::{Credentials, SIGTERM};
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -140,6 +141,43 @@ pub(crate) fn resolv_conf_text(dns: &DnsConfig) -> String {
 /// How a container is to be confined, where the request says so.
 pub(crate) fn security_context(config: &ContainerConfig) -> Option<&LinuxContainerSecurityContext> {
     config.linux.as_ref()?.security_context.as_ref()
+}
+
+/// Paths of a request.
+pub(crate) fn paths(given: Option<&Vec<String>>) -> Vec<Rc<str>> {
+    given.into_iter().flatten().map(|path| path.as_str().into()).collect()
+}
+
+/// Who a container runs as and what it may do.
+///
+/// Models: `internal/cri/server/container_create.go` `buildLinuxSpec`,
+/// `internal/cri/opts/spec_linux_opts.go`.
+pub(crate) fn credentials(context: Option<&LinuxContainerSecurityContext>) -> Credentials {
+    let Some(context) = context else {
+        let bounding = oci::capabilities(&[], &[], false);
+        return Credentials { bounding, effective: bounding, ..Credentials::default() };
+    };
+    let number = |value: &cri::Int64Value| u32::try_from(value.value).unwrap_or_default();
+    let uid = context.run_as_user.as_ref().map_or(0, number);
+    let gid = context.run_as_group.as_ref().map_or(0, number);
+    let mut groups = vec![gid];
+    groups.extend(context.supplemental_groups.iter().filter_map(|&id| u32::try_from(id).ok()));
+    let given = context.capabilities.clone().unwrap_or_default();
+    let (add, drop) = (&given.add_capabilities, &given.drop_capabilities);
+    let bounding = oci::capabilities(add, drop, context.privileged);
+    let profile = context.seccomp.as_ref().map(cri::SecurityProfile::profile_type);
+    let unconfined = cri::security_profile::ProfileType::Unconfined;
+    Credentials {
+        uid,
+        gid,
+        groups,
+        bounding,
+        // `execve` by somebody other than root leaves none in effect.
+        effective: if uid == 0 { bounding } else { 0 },
+        no_new_privs: context.no_new_privs,
+        seccomp: !context.privileged && profile.is_some_and(|profile| profile != unconfined),
+        apparmor: "".into(),
+    }
 }
 
 /// The container whose PID namespace an ephemeral container asks for.

@@ -1,6 +1,7 @@
 //! What a server keeps in memory about sandboxes and containers.
 
 use crate::cni::CniRequest;
+use crate::io::ContainerIo;
 use cri::{ContainerStatus, Message, PodSandboxStatus, Status};
 use sim::Signal;
 use std::cell::{Cell, RefCell};
@@ -120,6 +121,10 @@ pub(crate) struct Container {
     pub(crate) image: Rc<str>,
     pub(crate) image_id: Rc<str>,
     pub(crate) log_path: Rc<str>,
+    /// Its streams, once it was started.
+    pub(crate) io: RefCell<Option<Rc<ContainerIo>>>,
+    pub(crate) stdin: bool,
+    pub(crate) tty: bool,
     pub(crate) stop_signal: i32,
     /// The process whose PID namespace it wants to join, for an ephemeral container.
     pub(crate) target: Option<Rc<str>>,

@@ -7,13 +7,16 @@ use super::store::{Container, ContainerState, Kept, Sandbox, pod_label};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
-use crate::oci::{Bind, NamespaceRequest, Spec};
-use crate::server::config::{kept_status, process_args, security_context, target};
+use crate::oci::{NamespaceRequest, Spec};
+use crate::server::config::{
+    credentials, kept_status, paths, process_args, security_context, target,
+};
 use crate::server::images::Image;
 use cri::{
     ContainerConfig, ContainerEventType, CreateContainerRequest, CreateContainerResponse,
     NamespaceMode, NamespaceOption, PodSandboxConfig, Status,
 };
+use node::Bind;
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -95,18 +98,28 @@ impl CriPlugin {
             }
         };
         let attempt = metadata.attempt;
+<<<<<<< HEAD
         let program = programs.program(&sandbox.pod_name, &container_name, attempt, &spec.args);
         // A shim of version 1 has one container.
         let in_sandbox = self.0.flavor == Flavor::Plugin;
+=======
+        let declared = programs.declared(&sandbox.pod_name, &container_name, attempt);
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
         let new = ContainerSpec {
             id: id.clone(),
             image: image.id.clone(),
             labels: labels_for(ctx, &config.labels, "container"),
             spec,
             rootfs: Rootfs::Snapshot,
+<<<<<<< HEAD
             program,
             shim_group: if in_sandbox { sandbox.id.clone() } else { id.clone() },
             in_sandbox,
+=======
+            declared,
+            shim_group: sandbox.id.clone(),
+            in_sandbox: true,
+>>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
         };
         if let Err(error) = client.create_container(ctx, new).await {
             self.remove_container_dirs(ctx, id);
@@ -127,6 +140,9 @@ impl CriPlugin {
             image: config.image.as_ref().map_or("", |image| &image.image).into(),
             image_id: image.id.clone(),
             log_path,
+            stdin: config.stdin,
+            tty: config.tty,
+            io: RefCell::default(),
             stop_signal: config.stop_signal,
             target: target(config),
             kept: RefCell::new(Kept::new(&kept_status(config, created_at))),
@@ -192,6 +208,12 @@ impl CriPlugin {
             cgroups_path: cgroups_path(sandbox_config, id),
             mounts: container_mounts(sandbox, config),
             readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
+            credentials: Rc::new(credentials(context)),
+            terminal: config.tty,
+            sysctls: Vec::new(),
+            masked_paths: paths(context.map(|context| &context.masked_paths)),
+            readonly_paths: paths(context.map(|context| &context.readonly_paths)),
+            image: image.references.borrow().first().cloned().unwrap_or_default(),
             annotations: vec![
                 ("io.kubernetes.cri.container-type", "container".into()),
                 ("io.kubernetes.cri.sandbox-id", sandbox.id.clone()),

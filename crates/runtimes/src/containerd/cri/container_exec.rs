@@ -3,6 +3,8 @@
 //! Models: containerd v2.3.4 `internal/cri/server/container_execsync.go`.
 
 use super::{CriPlugin, Inner, failed, prefixed};
+use crate::io::captured;
+use crate::oci::ExecProcess;
 use cri::{ExecSyncRequest, ExecSyncResponse, Status};
 use futures_util::future::{Either, select};
 use node::SIGKILL;
@@ -19,10 +21,12 @@ impl CriPlugin {
         request: ExecSyncRequest,
     ) -> Result<ExecSyncResponse, Status> {
         let argv: Vec<Rc<str>> = request.cmd.iter().map(|word| word.as_str().into()).collect();
-        let stdout = output_of(&argv);
-        let exit = self.exec(ctx, &request.container_id, argv, request.timeout).await;
+        let (stdio, stdout, stderr) = captured();
+        let process = ExecProcess { argv, stdio };
+        let exit = self.exec(ctx, &request.container_id, process, request.timeout).await;
         let exit = exit.map_err(|error| prefixed("failed to exec in container", error))?;
-        Ok(ExecSyncResponse { stdout: stdout.into(), stderr: Vec::new(), exit_code: exit.code })
+        let (stdout, stderr) = (stdout.take(), stderr.take());
+        Ok(ExecSyncResponse { stdout, stderr, exit_code: exit.code })
     }
 
     /// `execInContainer`: the timeout is in seconds; 0 stands for none.
@@ -30,7 +34,7 @@ impl CriPlugin {
         &self,
         ctx: &Ctx,
         id: &str,
-        argv: Vec<Rc<str>>,
+        process: ExecProcess,
         timeout: i64,
     ) -> Result<Exit, Status> {
         let Inner { client, containers, .. } = &*self.0;
@@ -44,7 +48,7 @@ impl CriPlugin {
         }
         let exec_id = Self::generate_id(ctx);
         let pid = client
-            .exec(ctx, id, &exec_id, argv)
+            .exec(ctx, id, &exec_id, process)
             .await
             .map_err(|error| failed(format_args!("failed to start exec {:?}", &*exec_id), error))?;
         let ended = pin!(client.wait_process(ctx, pid));
@@ -68,20 +72,4 @@ impl CriPlugin {
         let _ = client.delete_process(ctx, id, &exec_id).await;
         exit
     }
-}
-
-/// What a command writes to its standard output, where that is plain to see.
-pub(crate) fn output_of(argv: &[Rc<str>]) -> String {
-    let words: Vec<&str> = argv.iter().map(|word| &**word).collect();
-    let line = match words.as_slice() {
-        ["echo" | "/bin/echo", words @ ..] => words.join(" "),
-        [_, "-c", script] => match script.trim().strip_prefix("echo ") {
-            Some(rest) if !rest.contains([';', '&', '|', '>', '$', '`', '\n']) => {
-                rest.trim_matches(['"', '\'']).to_owned()
-            }
-            _ => return String::new(),
-        },
-        _ => return String::new(),
-    };
-    line + "\n"
 }

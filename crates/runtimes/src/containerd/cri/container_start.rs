@@ -5,7 +5,9 @@
 use super::container_create::not_running;
 use super::store::Container;
 use super::{CriPlugin, Inner, failed, prefixed};
+use crate::io::{ContainerIo, LogFile};
 use cri::{ContainerEventType, ReopenContainerLogResponse, StartContainerResponse, Status};
+use node::Stdio;
 use sim::Ctx;
 use std::rc::Rc;
 use trace::Exit;
@@ -78,8 +80,8 @@ impl CriPlugin {
         if let Some(target) = &container.target {
             self.target_pid(sandbox, Some(target))?;
         }
-        self.create_log_file(ctx, container);
-        let started = match client.new_task(ctx, id).await {
+        let stdio = self.open_io(ctx, container);
+        let started = match client.new_task(ctx, id, stdio).await {
             Ok(_) => client.start_task(ctx, id).await.map_err(|error| {
                 failed(format_args!("failed to start containerd task {:?}", &**id), error)
             }),
@@ -91,16 +93,12 @@ impl CriPlugin {
         started
     }
 
-    fn create_log_file(&self, ctx: &Ctx, container: &Container) {
-        if container.log_path.is_empty() {
-            return;
-        }
-        let argv = self.0.client.spec(&container.id).map(|spec| spec.args.clone());
-        let output = super::container_exec::output_of(&argv.unwrap_or_default());
-        let time = ctx.now().rfc3339_nanos();
-        let lines: String =
-            output.lines().map(|line| format!("{time} stdout F {line}\n")).collect();
-        self.0.node.write_file(ctx, &container.log_path, &lines);
+    /// The container's streams, with its log file.
+    fn open_io(&self, ctx: &Ctx, container: &Container) -> Stdio {
+        let log = LogFile::create(ctx, &self.0.node, &container.log_path);
+        let (io, stdio) = ContainerIo::new(ctx, log, container.stdin, container.tty);
+        *container.io.borrow_mut() = Some(io);
+        stdio
     }
 
     pub(super) fn do_reopen_container_log(

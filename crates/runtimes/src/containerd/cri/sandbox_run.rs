@@ -7,13 +7,13 @@ use super::store::{Network, Sandbox, SandboxState};
 use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
 use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
-use crate::oci::{Bind, NamespaceRequest, Spec};
+use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
 use cri::{
     ContainerEventType, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, RunPodSandboxRequest,
     RunPodSandboxResponse, Status,
 };
-use node::{Program, SIGKILL};
+use node::{Bind, Declared, SIGKILL, Stdio};
 use sim::{Ctx, Hop, SimError};
 use std::rc::Rc;
 use std::time::Duration;
@@ -281,7 +281,7 @@ impl CriPlugin {
             labels: super::container_create::labels_for(ctx, &config.labels, "sandbox"),
             spec,
             rootfs: Rootfs::Snapshot,
-            program: Program::default(),
+            declared: Declared::default(),
             shim_group: id.clone(),
             in_sandbox: false,
         };
@@ -290,7 +290,7 @@ impl CriPlugin {
         started.container = true;
         self.setup_sandbox_files(ctx, sandbox, config);
         started.files = true;
-        let pid = client.new_task(ctx, id).await;
+        let pid = client.new_task(ctx, id, Stdio::default()).await;
         let pid = pid.map_err(|error| failed("failed to create containerd task", error))?;
         started.task = true;
         let pid = client.start_task(ctx, id).await.map(|_| pid).map_err(|error| {
@@ -362,6 +362,13 @@ impl CriPlugin {
                 },
             ],
             readonly_rootfs: true,
+            image: self.0.pause_image.clone(),
+            sysctls: config
+                .linux
+                .iter()
+                .flat_map(|linux| &linux.sysctls)
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             annotations: vec![
                 ("io.kubernetes.cri.container-type", "sandbox".into()),
                 ("io.kubernetes.cri.sandbox-id", id.clone()),

@@ -10,9 +10,11 @@ use crate::docker::engine::{
     ApiFields, ContainerJson, ContainerState, ContainerSummary, CreateBody, EngineError, ExecState,
     Filters, Resources, Response,
 };
-use crate::oci::{Bind, NamespaceRequest, Spec};
+use crate::io::{ContainerIo, Log, captured};
+use crate::json::Json;
+use crate::oci::{ExecProcess, NamespaceRequest, Spec, capabilities};
 use futures_util::future::{Either, select};
-use node::{SIGKILL, SIGTERM};
+use node::{Bind, Credentials, Node, SIGKILL, SIGTERM, Stdio};
 use sim::{Ctx, Signal, SimError};
 use std::cell::{Cell, RefCell};
 use std::ops::Bound;
@@ -45,6 +47,8 @@ pub(super) struct Container {
     ip: RefCell<String>,
     out_of_memory: Cell<bool>,
     ended: Signal,
+    /// Its streams, once it was started.
+    pub(super) io: RefCell<Option<Rc<ContainerIo>>>,
 }
 
 /// A command in a container.
@@ -134,6 +138,7 @@ impl Dockerd {
             ip: RefCell::default(),
             out_of_memory: Cell::new(false),
             ended: Signal::default(),
+            io: RefCell::default(),
         });
         let directory = container.directory();
         self.0.node.make_dir(ctx, &directory);
@@ -211,9 +216,7 @@ impl Dockerd {
             let hostname = &container.body.hostname;
             node.write_file(ctx, &format!("{directory}/hostname"), &format!("{hostname}\n"));
         }
-        if !self.log_path(container).is_empty() {
-            node.write_file(ctx, &self.log_path(container), "");
-        }
+        let stdio = self.open_io(ctx, container);
         let on_bridge = matches!(host.network_mode.as_str(), "" | "default" | "bridge");
         if on_bridge {
             ctx.sleep(CONNECT_TO_BRIDGE).await;
@@ -227,14 +230,13 @@ impl Dockerd {
             *container.ip.borrow_mut() = ip.to_string();
         }
         let spec = self.spec(container)?;
-        let argv = spec.args.clone();
         let (pod, name, attempt) = self.program_names(container);
         let client = &self.0.containerd;
         let new = ContainerSpec {
             id: Rc::clone(&container.id),
             image: "".into(),
             labels: vec![("com.docker/engine.bundle.path".into(), directory.as_str().into())],
-            program: self.0.programs.program(&pod, &name, attempt, &argv),
+            declared: self.0.programs.declared(&pod, &name, attempt),
             spec,
             rootfs: Rootfs::Directory(target.as_str().into()),
             shim_group: Rc::clone(&container.id),
@@ -242,7 +244,7 @@ impl Dockerd {
         };
         container.out_of_memory.set(false);
         client.create_container(ctx, new).await.map_err(StartError::Containerd)?;
-        let started = self.start_in_containerd(ctx, container).await;
+        let started = self.start_in_containerd(ctx, container, stdio).await;
         if started.is_err() {
             // The error that counts is the first.
             let _ = client.delete_container(ctx, &container.id).await;
@@ -255,9 +257,10 @@ impl Dockerd {
         &self,
         ctx: &Ctx,
         container: &Rc<Container>,
+        stdio: Stdio,
     ) -> Result<u32, SimError> {
         let client = &self.0.containerd;
-        let pid = client.new_task(ctx, &container.id).await?;
+        let pid = client.new_task(ctx, &container.id, stdio).await?;
         let ip = container.ip.borrow().clone();
         if !ip.is_empty() {
             // A hook that runc calls moves the interface into the new namespace.
@@ -276,6 +279,21 @@ impl Dockerd {
                 Err(error)
             }
         }
+    }
+
+    /// The container's streams, with its log file where the logging driver has one.
+    fn open_io(&self, ctx: &Ctx, container: &Container) -> Stdio {
+        let path = self.log_path(container);
+        let log: Option<Box<dyn Log>> = if path.is_empty() {
+            None
+        } else {
+            self.0.node.write_file(ctx, &path, "");
+            Some(Box::new(JsonFile { node: self.0.node.clone(), path }))
+        };
+        let body = &container.body;
+        let (io, stdio) = ContainerIo::new(ctx, log, body.open_stdin, body.tty);
+        *container.io.borrow_mut() = Some(io);
+        stdio
     }
 
     /// Whose program it is: the pod's and container's names where there are any.
@@ -362,6 +380,12 @@ impl Dockerd {
             cgroups_path: cgroups_path.into(),
             mounts,
             readonly_rootfs: host.readonly_rootfs,
+            credentials: Rc::new(credentials(body)),
+            terminal: body.tty,
+            sysctls: pairs(&host.sysctls),
+            masked_paths: paths(host.masked_paths.as_ref()),
+            readonly_paths: paths(host.readonly_paths.as_ref()),
+            image: self.0.images.name(&container.image_id),
             annotations: Vec::new(),
         })
     }
@@ -640,8 +664,10 @@ impl Dockerd {
             let argv = exec.command.iter().map(|word| word.as_str().into()).collect();
             (Rc::clone(&exec.container), argv)
         };
+        let (stdio, stdout, stderr) = captured();
         let client = &self.0.containerd;
-        let started = client.exec(ctx, &container.id, id, argv).await;
+        let process = ExecProcess { argv, stdio };
+        let started = client.exec(ctx, &container.id, id, process).await;
         let done = |code: i32| {
             if let Some(exec) = self.0.execs.borrow_mut().get_mut(id) {
                 exec.running = false;
@@ -660,7 +686,7 @@ impl Dockerd {
         // Its remains are containerd's own affair.
         let _ = client.delete_process(ctx, &container.id, id).await;
         done(exit.code);
-        Ok(Response::ExecOutput { stdout: Vec::new(), stderr: Vec::new() })
+        Ok(Response::ExecOutput { stdout: stdout.take(), stderr: stderr.take() })
     }
 
     /// `GET /exec/{id}/json`.
@@ -675,6 +701,59 @@ impl Dockerd {
             running: exec.running,
             exit_code: exec.exit_code,
         }))
+    }
+}
+
+/// A log of the driver `json-file`: an object for each line.
+///
+/// Models: moby@v20.10.7 `daemon/logger/jsonfilelog/jsonlog`.
+struct JsonFile {
+    node: Node,
+    path: String,
+}
+
+impl Log for JsonFile {
+    fn line(&self, ctx: &Ctx, stream: &'static str, line: &[u8], whole: bool) {
+        let end = if whole { "\n" } else { "" };
+        let entry = Json::object()
+            .str("log", &format!("{}{end}", String::from_utf8_lossy(line)))
+            .str("stream", stream)
+            .str("time", &ctx.now().rfc3339_nanos());
+        self.node.append_file(ctx, &self.path, &format!("{}\n", entry.text()));
+    }
+}
+
+fn paths(given: Option<&Vec<String>>) -> Vec<Rc<str>> {
+    given.into_iter().flatten().map(|path| path.as_str().into()).collect()
+}
+
+fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(Rc<str>, Rc<str>)> {
+    map.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect()
+}
+
+/// Who the container runs as and what it may do.
+///
+/// Models: moby@v20.10.7 `daemon/oci_linux.go` `WithUser`, `WithCapabilities`, `WithSeccomp`.
+fn credentials(body: &CreateBody) -> Credentials {
+    let host = &body.host_config;
+    let (user, group) = body.user.split_once(':').unwrap_or((&body.user, ""));
+    let number = |text: &str| text.parse::<u32>().unwrap_or_default();
+    let (uid, gid) = (number(user), number(group));
+    let mut groups = vec![gid];
+    groups.extend(host.group_add.iter().flatten().filter_map(|group| group.parse::<u32>().ok()));
+    let given = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
+    let bounding = capabilities(&given(&host.cap_add), &given(&host.cap_drop), host.privileged);
+    let has = |option: &str| host.security_opt.iter().flatten().any(|given| given == option);
+    Credentials {
+        uid,
+        gid,
+        groups,
+        bounding,
+        // `execve` by somebody other than root leaves none in effect.
+        effective: if uid == 0 { bounding } else { 0 },
+        no_new_privs: has("no-new-privileges"),
+        seccomp: !host.privileged && !has("seccomp=unconfined"),
+        apparmor: "".into(),
     }
 }
 

@@ -59,6 +59,17 @@ impl Images {
         found.map(|image| image.spec.command.clone()).unwrap_or_default()
     }
 
+    /// What an image is called, in full.
+    pub(super) fn name(&self, id: &str) -> Rc<str> {
+        let images = self.images.borrow();
+        let found = images.iter().find(|image| *image.inspect.id == *id);
+        let name = found.and_then(|image| {
+            let inspect = &image.inspect;
+            inspect.repo_tags.iter().chain(&inspect.repo_digests).next()
+        });
+        name.map_or_else(|| "".into(), |name| normalize(name).into())
+    }
+
     /// The images that a reference matches; all for an empty one.
     pub(super) fn list(&self, reference: &str) -> Vec<Rc<ImageInspect>> {
         let images = self.images.borrow();
