@@ -22,7 +22,7 @@ pub use program::{
 };
 
 mod network;
-pub use network::{ConnectError, Connection, HOST_NETWORK, NODE_ADDRESS, Service};
+pub use network::{ANY_PORT, ConnectError, Connection, HOST_NETWORK, NODE_ADDRESS, Service};
 
 pub mod image;
 pub use image::{ImageSpec, Registry};

@@ -15,6 +15,9 @@ use trace::NamespaceKind;
 /// The number that stands for the host's own network namespace.
 pub const HOST_NETWORK: u32 = 0;
 
+/// Stands for every port at which nobody else listens.
+pub const ANY_PORT: u16 = 0;
+
 /// The node's address on its own network.
 pub const NODE_ADDRESS: &str = "192.0.2.10";
 
@@ -120,7 +123,8 @@ impl Node {
         let service = match target {
             Some(target) => {
                 let listeners = network.listeners.borrow();
-                let listener = listeners.get(&(target, port));
+                let own = listeners.get(&(target, port));
+                let listener = own.or_else(|| listeners.get(&(target, ANY_PORT)));
                 let open = listener.filter(|listener| loopback || !listener.local);
                 open.ok_or(ConnectError::Refused)?.service.clone()
             }

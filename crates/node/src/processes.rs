@@ -37,6 +37,8 @@ struct Entry {
     process: Rc<Process>,
     /// The number in its own PID namespace.
     own_pid: u32,
+    /// Whether it is a container's first process.
+    is_first: bool,
     /// What it does when it is asked to end, where a scenario says so or it does nothing else.
     on_term: Option<TermBehaviour>,
     /// Whether it ends when a scenario says so, whatever its program does.
@@ -114,6 +116,9 @@ impl Node {
     /// Lets a process execute a command in place of what it does, as `execve` does. A process that
     /// has ended does nothing.
     pub fn exec(&self, ctx: &Ctx, pid: u32, command: Command, declared: Declared) {
+        if let Some(entry) = self.0.processes.borrow_mut().live.get_mut(&pid) {
+            entry.is_first = true;
+        }
         if self.rename(ctx, pid, command.argv.clone()) {
             self.run_command(ctx, pid, command, declared);
         }
@@ -143,26 +148,60 @@ impl Node {
         self.userland().map_or(Ok(()), |userland| userland.find(self, command))
     }
 
+    /// Makes a child of a process that is in all respects like it and does nothing yet
+    /// (`fork`); none if the parent has ended.
+    pub fn fork(&self, ctx: &Ctx, parent: u32) -> Option<(u32, Rc<Signals>)> {
+        let process = self.process(parent)?;
+        let spec = ProcessSpec {
+            ppid: parent,
+            argv: process.argv.clone(),
+            component: process.component,
+            container_id: process.container_id.clone(),
+            namespaces: process.namespaces.clone(),
+            cgroup: process.cgroup.clone(),
+        };
+        let pid = self.insert_process(ctx, spec);
+        let mut processes = self.0.processes.borrow_mut();
+        let entry = processes.live.get_mut(&pid)?;
+        entry.on_term = None;
+        Some((pid, entry.signals.clone()))
+    }
+
+    /// Says what a process that was forked does, to its exit code.
+    pub fn set_program(
+        &self,
+        ctx: &Ctx,
+        pid: u32,
+        program: std::pin::Pin<Box<dyn Future<Output = i32>>>,
+    ) {
+        let (node, ctx) = (self.clone(), ctx.detached());
+        let task = ctx.clone().spawn(async move {
+            let code = program.await;
+            if !node.ends_as_declared(pid) {
+                node.end_process(&ctx, pid, Exit { code, oom_killed: false });
+            }
+        });
+        match self.0.processes.borrow_mut().live.get_mut(&pid) {
+            Some(entry) => entry.task = Some(task),
+            None => task.abort(),
+        }
+    }
+
     fn run_command(&self, ctx: &Ctx, pid: u32, command: Command, declared: Declared) {
         let ctx = ctx.detached();
         let signals = Rc::new(Signals::default());
-        let process = UserProcess { node: self.clone(), pid, command, signals: signals.clone() };
+        let is_first = self.0.processes.borrow().live.get(&pid).is_some_and(|entry| entry.is_first);
+        let process =
+            UserProcess { node: self.clone(), pid, is_first, command, signals: signals.clone() };
         let program = self.userland().and_then(|userland| userland.run(ctx.clone(), process));
         let serves = program.is_none().then(TermBehaviour::default);
-        let task = program.map(|program| {
-            let (node, ctx) = (self.clone(), ctx.clone());
-            ctx.clone().spawn(async move {
-                let code = program.await;
-                if !node.ends_as_declared(pid) {
-                    node.end_process(&ctx, pid, Exit { code, oom_killed: false });
-                }
-            })
-        });
         if let Some(entry) = self.0.processes.borrow_mut().live.get_mut(&pid) {
             entry.on_term = declared.on_term.or(serves);
             entry.ends_as_declared = declared.run.is_some();
             entry.signals = signals;
-            entry.task = task;
+        }
+        if let Some(program) = program {
+            self.set_program(&ctx, pid, program);
         }
         if let Some(run) = declared.run {
             let node = self.clone();
@@ -208,6 +247,7 @@ impl Node {
         let entry = Entry {
             process,
             own_pid,
+            is_first: false,
             on_term: Some(TermBehaviour::default()),
             ends_as_declared: false,
             signals: Rc::default(),
@@ -448,7 +488,7 @@ impl Processes {
                 .get(&entry.process.ppid)
                 .filter(|parent| parent.process.pid != entry.process.pid)
         });
-        up.filter(|entry| entry.subreaper)
+        up.filter(|entry| entry.subreaper || entry.own_pid == 1)
             .map(|entry| entry.process.pid)
             .next()
             .unwrap_or(Node::INIT)

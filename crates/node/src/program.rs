@@ -53,6 +53,8 @@ pub struct UserProcess {
     pub node: Node,
     /// Its number on the machine.
     pub pid: u32,
+    /// Whether it is a container's first process.
+    pub is_first: bool,
     /// What it was started with.
     pub command: Command,
     /// The signals that it is sent.
@@ -150,6 +152,11 @@ impl Signals {
     /// Takes the first signal that has arrived.
     pub fn take(&self) -> Option<i32> {
         self.pending.borrow_mut().pop_front()
+    }
+
+    /// Puts a signal back that was taken, as the next to be taken.
+    pub fn put_back(&self, signal: i32) {
+        self.pending.borrow_mut().push_front(signal);
     }
 
     /// Waits for a signal that the process handles.

@@ -132,33 +132,33 @@ impl Input {
 
     /// Waits for bytes and takes at most so many; none at the end of the stream.
     pub async fn read_some(&self, most: usize) -> Option<Vec<u8>> {
-        let pipe = &self.0.0;
-        loop {
-            let mut bytes = pipe.bytes.borrow_mut();
-            if !bytes.is_empty() {
-                let count = bytes.len().min(most);
-                return Some(bytes.drain(..count).collect());
-            }
-            drop(bytes);
-            if pipe.closed.get() {
-                return None;
-            }
-            pipe.changed.wait().await;
-        }
+        self.read_until(&|bytes| bytes.len().min(most)).await
     }
 
     /// Waits for a line and takes it with its end; what is left at the end of the stream counts as
     /// one, and then there is none.
     pub async fn read_line(&self) -> Option<Vec<u8>> {
+        let line = |bytes: &VecDeque<u8>| {
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            end.map_or(0, |at| at + 1)
+        };
+        self.read_until(&line).await
+    }
+
+    /// Takes as many bytes as `ready` says, once it says any.
+    async fn read_until(&self, ready: &dyn Fn(&VecDeque<u8>) -> usize) -> Option<Vec<u8>> {
         let pipe = &self.0.0;
         loop {
-            let mut bytes = pipe.bytes.borrow_mut();
-            let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
-            let end = end.or((pipe.closed.get() && !bytes.is_empty()).then_some(bytes.len()));
-            if let Some(end) = end {
-                return Some(bytes.drain(..end).collect());
+            {
+                let mut bytes = pipe.bytes.borrow_mut();
+                let count = match ready(&bytes) {
+                    0 if pipe.closed.get() => bytes.len(),
+                    count => count,
+                };
+                if count > 0 {
+                    return Some(bytes.drain(..count).collect());
+                }
             }
-            drop(bytes);
             if pipe.closed.get() {
                 return None;
             }

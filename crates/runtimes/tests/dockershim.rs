@@ -32,6 +32,7 @@ impl World {
         let sim = Sim::new(7);
         let ctx = sim.ctx();
         let node = Node::boot(&ctx, "node-1");
+        userland::Linux::install(&node);
         let mut registry = Registry::default();
         registry.declare_present(options.shim.flavor.default_pause_image());
         registry.declare_present("busybox:1.36");

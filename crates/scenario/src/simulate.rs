@@ -60,6 +60,7 @@ impl Machine {
         }
         let ctx = sim.ctx();
         let node = Node::boot(&ctx, "node-1");
+        userland::Linux::install(&node);
         let registry = Rc::new(registry(scenario));
         let programs = Rc::new(programs(scenario));
         let (endpoint, started) = start(&ctx, &node, registry, programs);

@@ -4,11 +4,7 @@
 //! services is several calls here.
 
 use crate::json::Json;
-<<<<<<< HEAD
-use crate::oci::{NewTask, Shim, ShimVersion, ShimWords, Spec, TaskEvent, TaskEvents};
-=======
-use crate::oci::{ExecProcess, NewTask, Shim, ShimWords, Spec, TaskEvent, TaskEvents};
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
+use crate::oci::{ExecProcess, NewTask, Shim, ShimVersion, ShimWords, Spec, TaskEvent, TaskEvents};
 use crate::server::images::ImageStore;
 use node::{Declared, Node, ProcessSpec, Registry, Stdio};
 use sim::{Ctx, Hop, SimError};

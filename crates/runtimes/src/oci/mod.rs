@@ -30,8 +30,6 @@ mod runc;
 pub(crate) use runc::{Created, Runc, Step, Steps};
 
 mod shim;
-<<<<<<< HEAD
-pub use shim::{NewTask, Shim, ShimVersion, ShimWords, TaskEvent, TaskEventKind, TaskEvents};
-=======
-pub use shim::{ExecProcess, NewTask, Shim, ShimWords, TaskEvent, TaskEventKind, TaskEvents};
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
+pub use shim::{
+    ExecProcess, NewTask, Shim, ShimVersion, ShimWords, TaskEvent, TaskEventKind, TaskEvents,
+};

@@ -420,12 +420,8 @@ impl Shim {
     /// Those of runc, and injected ones.
     pub async fn create(self: &Rc<Self>, ctx: &Ctx, new: NewTask) -> Result<u32, SimError> {
         let (id, bundle, rootfs) = (new.id.clone(), new.bundle.clone(), new.rootfs_mount.clone());
-<<<<<<< HEAD
-        let hop = self.hop("Task.Create").takes(TTRPC).request(move || {
-=======
         let (stdin, terminal) = (new.stdio.stdin.is_some(), new.stdio.tty);
-        let hop = Self::hop("Task.Create").takes(TTRPC).request(move || {
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
+        let hop = self.hop("Task.Create").takes(TTRPC).request(move || {
             let rootfs = rootfs.iter().map(|mount| {
                 Json::object()
                     .str("type", &mount.fs_type)
@@ -608,13 +604,8 @@ impl Shim {
         exec_id: &Rc<str>,
         process: ExecProcess,
     ) -> Result<(), SimError> {
-<<<<<<< HEAD
-        let (shown, exec, words) = (id.clone(), exec_id.clone(), argv.clone());
-        let hop = self.hop("Task.Exec").takes(TTRPC).request(move || {
-=======
         let (shown, exec, words) = (id.clone(), exec_id.clone(), process.argv.clone());
-        let hop = Self::hop("Task.Exec").takes(TTRPC).request(move || {
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
+        let hop = self.hop("Task.Exec").takes(TTRPC).request(move || {
             Json::object()
                 .str("id", &shown)
                 .str("exec_id", &exec)

@@ -80,6 +80,7 @@ pub fn play<F: Future<Output = ()> + 'static>(
     prepare(&sim);
     let ctx = sim.ctx();
     let node = Node::boot(&ctx, "node-1");
+    userland::Linux::install(&node);
     let endpoint = start(&ctx, &node, Rc::new(registry()), Rc::new(programs()));
     let client = CriClient::new(Component::CriClient, endpoint);
     let ended = Rc::new(Cell::new(false));

@@ -98,28 +98,18 @@ impl CriPlugin {
             }
         };
         let attempt = metadata.attempt;
-<<<<<<< HEAD
-        let program = programs.program(&sandbox.pod_name, &container_name, attempt, &spec.args);
+        let declared = programs.declared(&sandbox.pod_name, &container_name, attempt);
         // A shim of version 1 has one container.
         let in_sandbox = self.0.flavor == Flavor::Plugin;
-=======
-        let declared = programs.declared(&sandbox.pod_name, &container_name, attempt);
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
         let new = ContainerSpec {
             id: id.clone(),
             image: image.id.clone(),
             labels: labels_for(ctx, &config.labels, "container"),
             spec,
             rootfs: Rootfs::Snapshot,
-<<<<<<< HEAD
-            program,
+            declared,
             shim_group: if in_sandbox { sandbox.id.clone() } else { id.clone() },
             in_sandbox,
-=======
-            declared,
-            shim_group: sandbox.id.clone(),
-            in_sandbox: true,
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
         };
         if let Err(error) = client.create_container(ctx, new).await {
             self.remove_container_dirs(ctx, id);

@@ -15,12 +15,7 @@ mod sandbox_run;
 mod sandbox_stop;
 mod status;
 
-<<<<<<< HEAD
-pub(crate) use container_exec::output_of;
-
 use super::Flavor;
-=======
->>>>>>> 6f6c5b0 (Give processes streams, signals and a userland: the seam between the node and what programs do)
 use super::core::Client;
 use crate::cni::Cni;
 use crate::oci::{TaskEvent, TaskEventKind};
