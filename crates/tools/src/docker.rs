@@ -61,17 +61,18 @@ fn rows<'a>(machine: &Machine<'a>) -> Vec<Row<'a>> {
     let frame = machine.frame;
     let ago = |time: Time| units(frame.at.since(time).as_secs());
     let mut rows = Vec::new();
-    let command = |pid: u32, id: &str| {
-        let process = frame.processes.get(&pid).cloned().or_else(|| {
-            // Of one that has ended, the trace still knows what it was.
-            machine.past().rev().find_map(|(_, event)| match event.as_effect()? {
-                trace::Effect::Process(process) if *process.container_id == *id => {
-                    Some(process.clone())
-                }
-                _ => None,
-            })
+    // What it was started with, whatever the process has turned into since.
+    let command = |id: &str| {
+        let first = machine.past().find_map(|(_, event)| match event.as_effect()? {
+            trace::Effect::Process(process)
+                if *process.container_id == *id
+                    && process.argv.get(1).is_none_or(|word| &**word != "init") =>
+            {
+                Some(process.argv.join(" "))
+            }
+            _ => None,
         });
-        process.map_or_else(String::new, |process| process.argv.join(" "))
+        first.unwrap_or_default()
     };
     let name = |uid: &str, container: &str, attempt: u32| {
         let (pod, namespace) = machine.pod_of_uid(uid).map_or(("", ""), |pod| {
@@ -97,7 +98,7 @@ fn rows<'a>(machine: &Machine<'a>) -> Vec<Row<'a>> {
         rows.push(Row {
             id: &view.id,
             image: &view.image,
-            command: command(view.pid, &view.id),
+            command: command(&view.id),
             created,
             status,
             running: view.state == ContainerState::Running,
@@ -115,7 +116,7 @@ fn rows<'a>(machine: &Machine<'a>) -> Vec<Row<'a>> {
         rows.push(Row {
             id: &view.id,
             image: pause.unwrap_or("pause"),
-            command: command(view.pid, &view.id),
+            command: command(&view.id),
             created,
             status: match running {
                 true => format!("Up {}", ago(created)),
