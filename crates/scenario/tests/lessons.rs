@@ -13,7 +13,7 @@ use std::rc::Rc;
 use trace::{EventId, Level, pattern};
 
 /// The keys of the inspector's panels that a page may open.
-const PANELS: [&str; 7] = ["sync", "call", "pod", "node", "why", "steps", "debug"];
+const PANELS: [&str; 8] = ["sync", "call", "pod", "node", "why", "steps", "debug", "terminal"];
 /// The longest text of a page, in English words and in Chinese characters: a lesson is read beside
 /// the stage.
 const WORDS_MAX: usize = 150;

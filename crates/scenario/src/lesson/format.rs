@@ -207,6 +207,16 @@ pub enum Value {
         #[serde(default)]
         at: Option<Moment>,
     },
+    /// How many lines a tool prints below its heading that fit a pattern.
+    Lines {
+        /// The command line.
+        command: String,
+        /// The pattern.
+        like: String,
+        /// When; the page's moment if left out.
+        #[serde(default)]
+        at: Option<Moment>,
+    },
     /// One count less another.
     Less(Box<[Self; 2]>),
 }

@@ -151,6 +151,14 @@ impl Lab {
                 let parent = frame.processes.get(&child.ppid)?.argv.first()?;
                 parent.rsplit('/').next().map(str::to_owned)
             }
+            Value::Lines { command, like, at } => {
+                let trace = self.trace(at.as_ref().and_then(|moment| moment.stack))?;
+                let frame = self.frame(at.as_ref())?;
+                let machine = tools::Machine { trace: &trace, frame: &frame, manifest: "" };
+                let text = tools::run(&machine, command).text;
+                let lines = text.lines().skip(1).filter(|line| pattern::fits(like, line));
+                Some(lines.count().to_string())
+            }
             Value::Less(two) => {
                 let [more, less] = &**two;
                 let number = |value| self.value(value)?.parse::<i64>().ok();
