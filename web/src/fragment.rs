@@ -21,6 +21,9 @@ use trace::Level;
 /// The longest manifest that is put into a link, in bytes.
 const MANIFEST_MAX: usize = 6_000;
 
+/// Stands for a manifest that is too long for a link: it is the latest that the browser keeps.
+pub const KEPT: &str = "manifest=kept";
+
 /// The parts of a fragment; none where the link does not say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fragment {
@@ -63,7 +66,7 @@ impl Fragment {
                     fragment.scenario = Some(value);
                     true
                 }
-                ("manifest", Some(value)) => {
+                ("manifest", Some(value)) if part != KEPT => {
                     fragment.manifest = Some(value);
                     true
                 }
@@ -132,20 +135,38 @@ impl Fragment {
         fragment
     }
 
-    /// The fragment of a state, without its `#`.
+    /// What somebody works on, without the moment and the view: a manifest of any length or a
+    /// scenario, and the changes.
     #[must_use]
-    pub fn of(state: &State) -> String {
+    pub fn work_of(state: &State) -> String {
         let mut text = String::new();
         match &state.own {
-            Some(own) if own.len() <= MANIFEST_MAX => {
+            Some(own) => {
                 text.push_str("manifest=");
                 encode(own, &mut text);
             }
-            Some(_) => {}
             None => {
                 let _ = write!(text, "scenario={}", state.scenario_id());
             }
         }
+        if !state.edits.is_empty()
+            && let Ok(json) = serde_json::to_string(&*state.edits)
+        {
+            text.push_str("&edits=");
+            encode(&json, &mut text);
+        }
+        text
+    }
+
+    /// The fragment of a state, without its `#`.
+    #[must_use]
+    pub fn of(state: &State) -> String {
+        let mut text = match &state.own {
+            _ if state.imported => String::new(),
+            // Too long for a link; the browser keeps it.
+            Some(own) if own.len() > MANIFEST_MAX => KEPT.to_owned(),
+            _ => Self::work_of(state),
+        };
         let _ = write!(
             text,
             "&stack={}&step={}&detail={}&lang={}",
@@ -162,12 +183,6 @@ impl Fragment {
         }
         if state.tab != Tab::default() {
             let _ = write!(text, "&panel={}", state.tab.key());
-        }
-        if !state.edits.is_empty()
-            && let Ok(json) = serde_json::to_string(&*state.edits)
-        {
-            text.push_str("&edits=");
-            encode(&json, &mut text);
         }
         for point in &state.points {
             let (kind, what) = point.parts();

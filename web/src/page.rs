@@ -1,6 +1,6 @@
 //! The document around the app: its root, its theme and language, its address, its last words.
 
-use crate::fragment::Fragment;
+use crate::fragment::{Fragment, KEPT};
 use crate::model::study::Progress;
 use crate::state::Theme;
 use crate::text::Lang;
@@ -8,10 +8,13 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, Element, HtmlElement, Window};
 
-/// Where the browser keeps the theme, the language and the progress; nothing else is kept.
+/// Where the browser keeps the theme, the language, the progress and the latest work.
 const THEME_KEY: &str = "shimscope.theme";
 const LANG_KEY: &str = "shimscope.lang";
 const LESSONS_KEY: &str = "shimscope.lessons";
+const RECENT_KEY: &str = "shimscope.recent";
+/// How many pieces of work are kept.
+const RECENT_MAX: usize = 8;
 
 /// The window.
 ///
@@ -45,7 +48,32 @@ pub fn root() -> Element {
 /// What the address says.
 #[must_use]
 pub fn fragment() -> Fragment {
-    Fragment::parse(&window().location().hash().unwrap_or_default())
+    let hash = window().location().hash().unwrap_or_default();
+    match recent().first() {
+        Some((_, kept)) if hash.contains(KEPT) => Fragment::parse(&hash.replacen(KEPT, kept, 1)),
+        _ => Fragment::parse(&hash),
+    }
+}
+
+/// The latest work, newest first: what it is called, and its part of a link.
+#[must_use]
+pub fn recent() -> Vec<(String, String)> {
+    let kept = stored(RECENT_KEY).and_then(|text| serde_json::from_str(&text).ok());
+    kept.unwrap_or_default()
+}
+
+/// Keeps a piece of work as the latest.
+pub fn remember(title: String, work: String) {
+    let mut list = recent();
+    list.retain(|(_, known)| *known != work);
+    list.insert(0, (title, work));
+    list.truncate(RECENT_MAX);
+    store(RECENT_KEY, &serde_json::to_string(&list).unwrap_or_default());
+}
+
+/// Keeps no work any more.
+pub fn forget() {
+    store(RECENT_KEY, "[]");
 }
 
 /// Puts a fragment into the address, without a step in the history. Browsers refuse when that
@@ -106,9 +134,14 @@ pub fn dress(lang: Lang, theme: Theme) {
     let Some(html) = document().document_element() else { return };
     let _ = html.set_attribute("lang", lang.tag());
     let _ = html.set_attribute("data-theme", theme.key());
+    store(LANG_KEY, lang.key());
+    store(THEME_KEY, theme.key());
+}
+
+/// Keeps a text, if the browser lets us.
+fn store(key: &str, text: &str) {
     if let Ok(Some(storage)) = window().local_storage() {
-        let _ = storage.set_item(LANG_KEY, lang.key());
-        let _ = storage.set_item(THEME_KEY, theme.key());
+        let _ = storage.set_item(key, text);
     }
 }
 

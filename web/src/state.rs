@@ -15,7 +15,7 @@ use scenario::{Action as Happening, Builtin, Edit, Scenario, ScenarioDuration, S
 use std::rc::Rc;
 use std::time::Duration;
 use tools::{Act, Machine};
-use trace::{Effect, EventId, Frame, Level, Protocol, Time, milestone};
+use trace::{Effect, EventId, Frame, Level, Protocol, Time, Trace, milestone};
 use yew::Reducible;
 
 mod lesson;
@@ -307,6 +307,8 @@ pub struct State {
     pub points: Vec<Point>,
     /// What is searched for in the trace.
     pub search: Rc<str>,
+    /// Whether a trace from a file is on the stage, of which there is no scenario.
+    pub imported: bool,
     /// The terminal.
     pub terminal: Terminal,
     /// The lesson that is open.
@@ -382,6 +384,8 @@ pub enum Action {
     CloseDialog,
     /// The manifest was edited.
     Edit(Rc<str>),
+    /// A file was opened: a trace, a scenario or a manifest.
+    Import(Rc<str>),
     /// A file was dropped that cannot be a manifest.
     RefuseFile,
     /// The manifest is to be run.
@@ -436,6 +440,7 @@ impl State {
             difference: None,
             points: Vec::new(),
             search: "".into(),
+            imported: false,
             terminal: Terminal::default(),
             study: None,
             wanted: None,
@@ -542,7 +547,8 @@ impl State {
         (self.builtin, self.own, self.edits) = (work.builtin, work.own, work.edits);
         self.given = work.given;
         self.rebuild();
-        self.editor = Editor { text: self.scenario.manifest.as_str().into(), ..Editor::default() };
+        let text = self.own.clone().unwrap_or_else(|| self.scenario.manifest.as_str().into());
+        self.editor = Editor { text, ..Editor::default() };
         self.simulate();
         self.go(cursor, Motion::None);
     }
@@ -550,9 +556,9 @@ impl State {
     /// The scenario anew from what it is made of.
     fn rebuild(&mut self) {
         let scenario = match (&self.given, &self.own) {
-            (Some(given), Some(text)) => (**given).clone().with(&Scenario::of_manifest(text)),
+            (Some(given), Some(text)) => (**given).clone().with(&scenario_of(text)),
             (Some(given), None) => (**given).clone(),
-            (None, Some(text)) => Scenario::of_manifest(text),
+            (None, Some(text)) => scenario_of(text),
             (None, None) => self.builtin.scenario(),
         };
         self.scenario = Rc::new(scenario.edited(&self.edits));
@@ -560,6 +566,10 @@ impl State {
 
     /// Changes the scenario, simulates again, and goes to the first step that is not as it was.
     fn edit(&mut self, edits: Rc<[Edit]>) {
+        if self.imported {
+            self.notice = Some(self.text(M::TraceFixed).to_owned());
+            return;
+        }
         let before = self.leading().cloned();
         let (cursor, lead) = (self.cursor, self.lead);
         self.change(|state| {
@@ -627,7 +637,7 @@ impl State {
             self.tab = tab;
         }
         self.points.clone_from(&fragment.points);
-        let mut anew = self.runs.is_empty();
+        let mut anew = self.runs.is_empty() || self.imported;
         if fragment.lesson.is_none() && self.study.take().is_some() {
             self.given = None;
             self.rebuild();
@@ -699,7 +709,23 @@ impl State {
     /// Checks the editor's text and, if nothing is wrong with it, takes it. What runs stays
     /// otherwise.
     fn run_manifest(&mut self) {
-        let parsed = api::manifest::parse(&self.editor.text);
+        let text = self.editor.text.clone();
+        let scenario = is_scenario(&text).then(|| Scenario::parse(&text));
+        let parsed = match &scenario {
+            None => api::manifest::parse(&text),
+            // What a scenario says of its manifest has no place in the scenario's text.
+            Some(Ok(scenario)) => {
+                let mut parsed = api::manifest::parse(&scenario.manifest);
+                parsed.unsimulated.clear();
+                parsed.problems.retain(Problem::is_error);
+                parsed
+            }
+            Some(Err(problem)) => {
+                self.editor.problems = Rc::new([problem.clone()]);
+                self.editor.unsimulated = Rc::new([]);
+                return;
+            }
+        };
         let mut problems = parsed.problems;
         if parsed.pods.is_empty() && !problems.iter().any(Problem::is_error) {
             let begin = Position { line: 1, column: 1 };
@@ -721,6 +747,30 @@ impl State {
         self.rebuild();
     }
 
+    /// Shows a trace; anything else goes into the manifest editor.
+    fn import(&mut self, text: Rc<str>) {
+        // What the simulator writes begins with its header; no manifest does.
+        if !text.trim_start().starts_with("{\"header\"") {
+            self.editor = Editor { text, ..Editor::default() };
+            self.dialog = Some(Dialog::Manifest);
+            return;
+        }
+        let run = Trace::parse(&text).and_then(|trace| {
+            let key = trace.header.stack.clone();
+            let stack = Stack::from_key(&key).ok_or_else(|| format!("stack {key:?}"))?;
+            Ok(Run::of(stack, trace))
+        });
+        match run {
+            Ok(run) => {
+                self.dialog = None;
+                self.stacks = Stacks::One(run.stack);
+                self.imported = true;
+                self.show(vec![Rc::new(run)]);
+            }
+            Err(what) => self.notice = Some(self.fill(M::TraceWrong, &[("what", &what)])),
+        }
+    }
+
     /// Runs the scenario on the stacks and goes to the beginning. If it cannot run, everything
     /// stays, and the notice says why.
     fn simulate(&mut self) {
@@ -734,12 +784,8 @@ impl State {
                 }
             }
         }
-        self.runs = runs;
-        self.difference = None;
-        self.lead = 0;
-        self.playing = false;
-        self.align();
-        self.go(0, Motion::None);
+        self.imported = false;
+        self.show(runs);
         let made_for = &self.scenario.stacks;
         let strange = |stack: &Stack| !made_for.is_empty() && !made_for.contains(stack);
         self.notice = self.stacks.list().iter().find(|stack| strange(stack)).map(|_| {
@@ -747,6 +793,16 @@ impl State {
             self.fill(M::NotOnStack, &[("stack", &names.join(", "))])
         });
         self.check_change();
+    }
+
+    /// Puts runs on the stage, at their beginning.
+    fn show(&mut self, runs: Vec<Rc<Run>>) {
+        self.runs = runs;
+        self.difference = None;
+        self.lead = 0;
+        self.playing = false;
+        self.align();
+        self.go(0, Motion::None);
     }
 
     fn align(&mut self) {
@@ -1050,6 +1106,19 @@ impl State {
     }
 }
 
+/// The scenario of a text that is one, or a manifest.
+fn scenario_of(text: &str) -> Scenario {
+    match is_scenario(text) {
+        true => Scenario::parse(text).unwrap_or_default(),
+        false => Scenario::of_manifest(text),
+    }
+}
+
+/// Whether a text is a scenario, and no manifest: its manifest is a field of its own.
+fn is_scenario(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("manifest:"))
+}
+
 /// Into the current call, at whatever level; where nothing happens in it, or where the current step
 /// is no call, a step further.
 fn into(run: &Run, at: usize, level: Level) -> Option<usize> {
@@ -1151,6 +1220,7 @@ impl Reducible for State {
                 state.editor.unsimulated = Rc::new([]);
                 state.editor.refused = false;
             }
+            Action::Import(text) => state.import(text),
             Action::RefuseFile => {
                 state.editor.refused = true;
                 state.dialog = Some(Dialog::Manifest);

@@ -262,3 +262,39 @@ fn the_terminal_completes_and_recalls() {
     assert_eq!(line(&state), "");
     assert!(after(state, &typed("clear")).terminal.entries.is_empty());
 }
+
+#[test]
+fn a_trace_from_a_file_is_shown_and_a_bad_one_leaves_everything() {
+    let state =
+        after(open("scenario=crash-loop&stack=containerd&lang=en"), &[command(UiCommand::Last)]);
+    let trace = state.leading().expect("it runs").trace().clone();
+    let json = serde_json::to_string(&*trace).expect("printable");
+    let other = open(STEADY);
+    let shown = after(other.clone(), &[Action::Import(json.as_str().into())]);
+    assert!(shown.imported);
+    assert_eq!(shown.leading().expect("it runs").trace().events, trace.events);
+    let delete =
+        scenario::Action::DeletePod { name: "crashing".into(), grace_period_seconds: None };
+    let refused = after(shown, &[Action::Happen(delete)]);
+    assert!(refused.notice.is_some() && refused.edits.is_empty());
+
+    let broken = json.replacen("\"call\":", "\"call\":4000000", 1).replace("400000040", "40");
+    let kept = after(other.clone(), &[Action::Import(broken.as_str().into())]);
+    assert!(kept.notice.is_some() && !kept.imported);
+    assert!(Rc::ptr_eq(kept.leading().expect("it runs"), other.leading().expect("it runs")));
+}
+
+#[test]
+fn a_scenario_from_a_file_runs_with_all_that_it_says() {
+    let text = scenario::find("crash-loop").expect("it is built in").yaml;
+    let state = after(open(STEADY), &[Action::Import(text.into()), Action::RunManifest]);
+    assert!(state.editor.errors().next().is_none(), "{:?}", state.editor.problems);
+    let end = after(state, &[command(UiCommand::Last)]).frame();
+    assert!(end.containers.values().any(|view| view.attempt > 1), "it crashes again and again");
+    let wrong = after(
+        open(STEADY),
+        &[Action::Import("manifest: x\nuntil: soon\n".into()), Action::RunManifest],
+    );
+    assert!(wrong.editor.errors().next().is_some());
+    assert!(wrong.own.is_none());
+}

@@ -34,6 +34,39 @@ impl Trace {
     /// The version of the format that this program writes.
     pub const FORMAT: u32 = 1;
 
+    /// Reads a trace that this program has written.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people: no trace, a newer format, an event that refers to one that
+    /// is not there.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let trace: Self = serde_json::from_str(json).map_err(|problem| problem.to_string())?;
+        if trace.header.format != Self::FORMAT {
+            return Err(format!(
+                "the trace has format {}, and this program reads format {}",
+                trace.header.format,
+                Self::FORMAT
+            ));
+        }
+        let is_call = |before: usize, id: EventId| {
+            id.index() < before && trace.events[id.index()].as_call().is_some()
+        };
+        for (index, event) in trace.events.iter().enumerate() {
+            let answered = match &event.what {
+                What::Return(answer) => is_call(index, answer.call),
+                What::Call(call) => call.cause.is_none_or(|cause| cause.index() < index),
+                What::Effect(_) => true,
+            };
+            if !answered || event.parent.is_some_and(|parent| !is_call(index, parent)) {
+                return Err(format!("event {index} refers to an event that is not before it"));
+            }
+        }
+        if !trace.events.is_sorted_by_key(|event| event.at) {
+            return Err("the events are not in the order of time".to_owned());
+        }
+        Ok(trace)
+    }
+
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -113,5 +146,39 @@ impl Trace {
             _ => None,
         });
         added.enumerate().map(|(index, pod)| (PodRef(index as u32), pod)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Outcome, Payload, Subject, Time};
+
+    fn trace(call: u32) -> Trace {
+        let event = Event {
+            at: Time::ZERO,
+            parent: None,
+            subject: Subject::default(),
+            what: What::Return(Box::new(Return {
+                call: EventId(call),
+                outcome: Outcome::Ok,
+                response: Payload::None,
+            })),
+        };
+        let header = Header { format: Trace::FORMAT, ..Header::default() };
+        Trace { header, events: vec![event] }
+    }
+
+    #[test]
+    fn a_trace_that_refers_to_nothing_is_refused() {
+        for call in [0, 7] {
+            let json = serde_json::to_string(&trace(call)).expect("printable");
+            assert!(Trace::parse(&json).is_err_and(|problem| problem.contains("event 0")));
+        }
+        let empty = Trace { events: Vec::new(), ..trace(0) };
+        let json = serde_json::to_string(&empty).expect("printable");
+        assert!(Trace::parse(&json).is_ok_and(|trace| trace.is_empty()));
+        assert!(Trace::parse(&json.replace("\"format\":1", "\"format\":9")).is_err());
+        assert!(Trace::parse("{}").is_err());
     }
 }

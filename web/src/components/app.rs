@@ -5,7 +5,7 @@ use super::compare::Compare;
 use super::controls::controls;
 use super::dialogs::dialogs;
 use super::editor::read_file;
-use super::header::header;
+use super::header::{header, scenario_title};
 use super::inspector::Inspector;
 use super::lesson::{lesson, use_lessons};
 use super::pod_card::PodCard;
@@ -235,6 +235,14 @@ fn use_address(store: &Store) {
         let timeout = Timeout::new(ADDRESS_DELAY, move || page::set_fragment(&fragment));
         move || drop(timeout)
     });
+    // What took somebody effort is kept.
+    let own = (store.own.is_some() || !store.edits.is_empty()) && !store.imported;
+    let work = own.then(|| (work_title(store), Fragment::work_of(store)));
+    use_effect_with(work, |work| {
+        if let Some((title, work)) = work.clone() {
+            page::remember(title, work);
+        }
+    });
     let dispatcher = store.dispatcher();
     use_effect_with((), move |()| {
         let listener = EventListener::new(&page::window(), "hashchange", move |_| {
@@ -242,6 +250,25 @@ fn use_address(store: &Store) {
         });
         move || drop(listener)
     });
+}
+
+/// What a piece of work is called: its pods or its scenario, and how much is changed.
+fn work_title(store: &Store) -> String {
+    let pods: Vec<&str> = store
+        .leading()
+        .iter()
+        .flat_map(|run| run.pods())
+        .map(|pod| &*pod.metadata.name)
+        .take(3)
+        .collect();
+    let mut title = scenario_title(store);
+    if store.own.is_some() && !pods.is_empty() {
+        title = format!("{title}: {}", pods.join(", "));
+    }
+    match store.edits.len() {
+        0 => title,
+        edits => format!("{title} · {}", store.fill(M::ChangesCount, &[("n", &edits.to_string())])),
+    }
 }
 
 /// The window's width, and files dropped on it.

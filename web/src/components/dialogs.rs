@@ -3,11 +3,14 @@
 use super::Store;
 use super::editor::Editor;
 use super::lesson::lessons;
-use super::ui::{icon, icons};
+use super::ui::{heading, icon, icons};
 use super::whatif::WhatIf;
 use crate::command::UiCommand;
+use crate::fragment::Fragment;
+use crate::page;
 use crate::state::{Action, Dialog};
 use crate::text::M;
+use std::rc::Rc;
 use web_sys::HtmlDialogElement;
 use yew::{
     Callback, Children, Html, Properties, classes, component, html, use_effect_with, use_node_ref,
@@ -111,7 +114,49 @@ fn scenarios(store: &Store) -> Html {
         }
     };
     html! {
-        <ul class="choices">{ for scenario::builtin().iter().enumerate().map(entry) }</ul>
+        <>
+            <ul class="choices">{ for scenario::builtin().iter().enumerate().map(entry) }</ul>
+            { recent(store) }
+        </>
+    }
+}
+
+/// The latest work, to go back to.
+fn recent(store: &Store) -> Html {
+    let list = page::recent();
+    if list.is_empty() {
+        return Html::default();
+    }
+    let entry = |(title, work): &(String, String)| {
+        let (dispatcher, work) = (store.dispatcher(), work.clone());
+        let open = Callback::from(move |_: yew::MouseEvent| {
+            dispatcher.dispatch(Action::CloseDialog);
+            dispatcher.dispatch(Action::Navigate(Rc::new(Fragment::parse(&work))));
+        });
+        html! {
+            <li>
+                <button type="button" class="choice" data-recent="" onclick={open}>
+                    <span class="choice__number" aria-hidden="true">{ icon(icons::CLOCK) }</span>
+                    <span class="choice__summary">{ title.clone() }</span>
+                </button>
+            </li>
+        }
+    };
+    let forget = {
+        let dispatcher = store.dispatcher();
+        Callback::from(move |_: yew::MouseEvent| {
+            page::forget();
+            dispatcher.dispatch(Action::CloseDialog);
+        })
+    };
+    html! {
+        <>
+            <div class="whatif__head">
+                { heading(store.text(M::Recent)) }
+                <button type="button" class="button" onclick={forget}>{ store.text(M::Forget) }</button>
+            </div>
+            <ul class="choices">{ for list.iter().map(entry) }</ul>
+        </>
     }
 }
 

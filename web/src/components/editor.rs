@@ -14,12 +14,14 @@ use yew::{
     use_node_ref,
 };
 
-/// No manifest is larger; the API server's limit is about the same.
-const FILE_MAX: f64 = 1_000_000.0;
+/// No manifest is larger (the API server's limit is about the same), and hardly a trace.
+const MANIFEST_MAX: f64 = 1_000_000.0;
+const TRACE_MAX: f64 = 64_000_000.0;
 
-/// Reads a dropped or opened file into the editor.
+/// Reads a dropped or opened file: a manifest or a scenario into the editor, a trace onto the stage.
 pub(super) fn read_file(file: File, dispatcher: UseReducerDispatcher<State>) {
-    if file.size() > FILE_MAX {
+    let max = if file.name().ends_with(".json") { TRACE_MAX } else { MANIFEST_MAX };
+    if file.size() > max {
         dispatcher.dispatch(Action::RefuseFile);
         return;
     }
@@ -29,8 +31,7 @@ pub(super) fn read_file(file: File, dispatcher: UseReducerDispatcher<State>) {
             dispatcher.dispatch(Action::RefuseFile);
             return;
         };
-        dispatcher.dispatch(Action::Command(crate::command::UiCommand::Manifest));
-        dispatcher.dispatch(Action::Edit(text.into()));
+        dispatcher.dispatch(Action::Import(text.into()));
     });
 }
 

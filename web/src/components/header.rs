@@ -89,6 +89,9 @@ pub(super) fn header(store: &Store) -> Html {
 
 /// The title of what runs.
 pub(super) fn scenario_title(store: &Store) -> String {
+    if store.imported {
+        return store.text(M::ImportedTrace).to_owned();
+    }
     if store.own.is_some() {
         return store.text(M::YourManifest).to_owned();
     }
