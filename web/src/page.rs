@@ -101,11 +101,7 @@ pub fn progress() -> Progress {
 
 /// Keeps how far somebody has come in the lessons.
 pub fn keep_progress(progress: &Progress) {
-    if let Ok(Some(storage)) = window().local_storage()
-        && let Ok(text) = serde_json::to_string(progress)
-    {
-        let _ = storage.set_item(LESSONS_KEY, &text);
-    }
+    store(LESSONS_KEY, &serde_json::to_string(progress).unwrap_or_default());
 }
 
 /// The text of a file that lies beside the page.

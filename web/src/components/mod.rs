@@ -18,6 +18,7 @@ mod ui;
 mod whatif;
 
 pub use app::App;
+pub use stage::FirstFrame;
 
 use crate::state::{Action, State};
 use yew::{Callback, UseReducerHandle, hook, use_context};

@@ -1,9 +1,10 @@
 //! The stage: the stack as a drawing, lit where calls are open.
 
 use super::ui::icons;
+use crate::fragment::Fragment;
 use crate::model::layout::{Edge, Geometry, Node, Request, label_in, layout};
 use crate::model::run::Run;
-use crate::state::Motion;
+use crate::state::{Motion, State, Theme};
 use crate::text::{Lang, M, error_word, fill, shorten};
 use std::rc::Rc;
 use trace::{
@@ -18,6 +19,8 @@ use yew::{
 
 /// The width for which one unit of the drawing is one CSS pixel; a wider stage is drawn larger.
 const WIDTH_AT_SCALE_1: f64 = 860.0;
+/// How wide the drawing is that is there before the program; it shrinks with its place.
+const FIRST_WIDTH: f64 = 700.0;
 /// The smallest scale: below it, words are too small to read.
 const SCALE_MIN: f64 = 0.8;
 /// The largest scale, for projectors.
@@ -79,6 +82,22 @@ pub(super) fn Stage(props: &Props) -> Html {
             }
         </div>
     }
+}
+
+/// The drawing before anything has happened, for the page that is there before its program.
+#[component]
+pub fn FirstFrame() -> Html {
+    let state = State::new(&Fragment::default(), Lang::En, Theme::System);
+    let Some(run) = state.leading().cloned() else { return Html::default() };
+    let geometry = layout(&Request {
+        topology: &run.trace().header.topology,
+        width: FIRST_WIDTH,
+        height: 0.0,
+        takes_part: &|component| run.takes_part(component),
+    });
+    let (level, lang) = (state.level, state.lang);
+    let props = Props { run, cursor: 0, level, motion: Motion::None, lang, narrow: true };
+    draw(&props, &geometry, 1.0)
 }
 
 /// The size of an element, as it changes.
