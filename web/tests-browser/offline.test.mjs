@@ -44,7 +44,7 @@ pageTest('the page works without a network after the first visit', { path: WEB }
   await page.keyboard.press('End');
   await shows(page.locator('.pod'), /Running/);
   // A browser says that it is offline.
-  complaints.splice(0, Infinity, ...complaints.filter((text) => !/ERR_INTERNET_DISCONNECTED|ERR_FAILED/.test(text)));
+  complaints.splice(0, Infinity, ...complaints.filter((text) => !/ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_ABORTED/.test(text)));
 });
 
 pageTest('it can be installed', { path: WEB }, async ({ page, origin }) => {
