@@ -1,7 +1,8 @@
 //! What the kubelet does on its own machine besides talking to the runtime.
 
+use sim::Ctx;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// The machine's files, and the way from it to a pod's ports. Every method has a body that stands
 /// for an empty machine whose pods answer everything.
@@ -38,11 +39,15 @@ pub trait Host {
         None
     }
 
-    /// What a connection from the node finds.
-    fn connect(&self, _connection: &Connection<'_>) -> Reached {
-        Reached { answer: Ok(String::new()), takes: Duration::ZERO }
+    /// Connects from the node and asks: what the other side says, or why it could not be asked or
+    /// is not well. Whoever calls limits the time.
+    fn connect<'a>(&'a self, _ctx: &'a Ctx, _connection: &'a Connection<'a>) -> Answer<'a> {
+        Box::pin(std::future::ready(Ok(String::new())))
     }
 }
+
+/// What a connection will find.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + 'a>>;
 
 /// The keys and values of a ConfigMap or Secret.
 pub type Data = std::collections::BTreeMap<String, String>;
@@ -79,15 +84,6 @@ pub enum ConnectionKind<'a> {
         /// The service's name; empty for the server as a whole.
         service: &'a str,
     },
-}
-
-/// How a connection went.
-#[derive(Clone, Debug)]
-pub struct Reached {
-    /// The failure's text, or what success says.
-    pub answer: Result<String, String>,
-    /// How long it took.
-    pub takes: Duration,
 }
 
 /// A machine without files, whose pods answer everything.

@@ -15,7 +15,7 @@ mod config;
 pub use config::{CgroupDriver, Features, KubeletConfig, Version};
 
 mod host;
-pub use host::{Connection, ConnectionKind, Data, Host, NoHost, Reached};
+pub use host::{Answer, Connection, ConnectionKind, Data, Host, NoHost};
 
 mod kubelet;
 pub use kubelet::Kubelet;

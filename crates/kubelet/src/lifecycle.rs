@@ -59,9 +59,7 @@ pub(crate) async fn run(
             pod_uid: &pod.metadata.uid,
             container: &container.name,
         };
-        let reached = inner.host.connect(&connection);
-        ctx.sleep(reached.takes).await;
-        return match reached.answer {
+        return match inner.host.connect(ctx, &connection).await {
             Ok(_) => Ok(()),
             Err(error) => Err(format!(
                 "HTTP lifecycle hook ({}) {} failed - error: {error}",

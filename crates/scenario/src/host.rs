@@ -1,10 +1,11 @@
 //! The kubelet's own machine, on the modelled node.
 
-use kubelet::{Data, Host};
-use node::Node;
+use kubelet::{Answer, Connection, ConnectionKind, Data, Host};
+use node::{ConnectError, HOST_NETWORK, Node};
 use sim::Ctx;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The node's files, and the ConfigMaps and Secrets that a scenario supplies.
 pub(crate) struct NodeHost {
@@ -47,5 +48,76 @@ impl Host for NodeHost {
 
     fn secret(&self, _namespace: &str, name: &str) -> Option<Data> {
         self.secrets.get(name).cloned()
+    }
+
+    fn connect<'a>(&'a self, ctx: &'a Ctx, connection: &'a Connection<'a>) -> Answer<'a> {
+        Box::pin(self.ask(ctx, connection))
+    }
+}
+
+/// A round trip on the node's own network.
+const ROUND_TRIP: Duration = Duration::from_millis(1);
+/// How long Go's dialer tries to reach an address that nobody has.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl NodeHost {
+    /// What a probe or a hook finds at a port of the modelled network.
+    ///
+    /// Upstream: `pkg/probe/{http,tcp,grpc}`.
+    async fn ask(&self, ctx: &Ctx, connection: &Connection<'_>) -> Result<String, String> {
+        let Connection { address, port, kind, .. } = connection;
+        ctx.sleep(ROUND_TRIP).await;
+        let reached = self.node.connect(ctx, HOST_NETWORK, address, *port);
+        let url = || match kind {
+            ConnectionKind::Http { scheme, path } => {
+                format!("Get \"{}://{address}:{port}{path}\": ", scheme.to_lowercase())
+            }
+            _ => String::new(),
+        };
+        let stream = match reached {
+            Ok(stream) => stream,
+            Err(ConnectError::Refused) => {
+                return Err(match kind {
+                    ConnectionKind::Grpc { .. } => format!(
+                        "error: this server refused the connection: dial tcp {address}:{port}: \
+                         connect: connection refused"
+                    ),
+                    _ => format!("{}dial tcp {address}:{port}: connect: connection refused", url()),
+                });
+            }
+            Err(ConnectError::Unreachable) => {
+                ctx.sleep(DIAL_TIMEOUT).await;
+                return Err(format!("{}dial tcp {address}:{port}: i/o timeout", url()));
+            }
+        };
+        let request = match kind {
+            ConnectionKind::Tcp => return Ok(String::new()),
+            ConnectionKind::Grpc { service } => format!("grpc {service}\n"),
+            ConnectionKind::Http { path, .. } => format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}:{port}\r\nUser-Agent: kube-probe/1\r\n\
+                 Accept: */*\r\nConnection: close\r\n\r\n"
+            ),
+        };
+        stream.output.push(request.as_bytes());
+        let mut answer = Vec::new();
+        while let Some(bytes) = stream.input.read().await {
+            answer.extend(bytes);
+        }
+        let answer = String::from_utf8_lossy(&answer);
+        if matches!(kind, ConnectionKind::Grpc { .. }) {
+            return match answer.trim() {
+                "SERVING" => Ok(String::new()),
+                "" => Err("error: this server does not implement the grpc health protocol".into()),
+                other => Err(format!("service unhealthy (responded with {other:?})")),
+            };
+        }
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
+        match status {
+            Some(200..400) => Ok(answer
+                .split_once("\r\n\r\n")
+                .map_or_else(String::new, |(_, body)| body.to_owned())),
+            Some(status) => Err(format!("HTTP probe failed with statuscode: {status}")),
+            None => Err(format!("{}EOF", url())),
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::host::{Connection, ConnectionKind};
 use crate::kubelet::Inner;
 use api::{Container, IntOrString};
 use cri::{Code, ExecSyncRequest};
+use futures_util::future::{Either, select};
 use sim::{Ctx, Hop, SimError};
 use std::time::Duration;
 use trace::{Component, EventId, Level, Payload, Protocol};
@@ -142,15 +143,12 @@ impl Inner {
             pod_uid: &worker.work.uid,
             container: &container.name,
         };
-        let reached = self.host.connect(&connection);
         let limit = Duration::from_secs(timeout.unsigned_abs().into());
-        ctx.sleep(reached.takes.min(limit)).await;
-        if reached.takes > limit {
-            return Ok((false, timeout_text(&connection)));
-        }
-        Ok(match reached.answer {
-            Ok(output) => (true, output),
-            Err(error) => (false, error),
+        let answer = self.host.connect(ctx, &connection);
+        Ok(match select(answer, ctx.sleep(limit)).await {
+            Either::Left((Ok(output), _)) => (true, output),
+            Either::Left((Err(error), _)) => (false, error),
+            Either::Right(_) => (false, timeout_text(&connection)),
         })
     }
 }

@@ -237,7 +237,7 @@ impl Inputs {
                     return Some(file);
                 }
                 Err(error) => {
-                    p.fail(&format!("{}{error}", prefix(&file)));
+                    p.fail(&format!("{}{error}", prefix(p, &file)));
                     self.failed = true;
                 }
             }
@@ -268,8 +268,13 @@ impl Inputs {
     }
 }
 
-fn prefix(file: &str) -> String {
-    format!("can't open '{file}': ")
+/// What stands in front of the reason why a file could not be opened: coreutils say it otherwise
+/// than busybox.
+fn prefix(p: &Process, file: &str) -> String {
+    match crate::image::base(&p.surroundings.image) {
+        crate::image::Base::Debian => format!("{file}: "),
+        _ => format!("can't open '{file}': "),
+    }
 }
 
 /// `cat`, `tac`, `rev`.
@@ -380,7 +385,7 @@ pub(super) async fn tail(p: &Process) -> i32 {
             match p.read_file(file) {
                 Ok(text) => text.to_string(),
                 Err(error) => {
-                    p.fail(&format!("{}{error}", prefix(file)));
+                    p.fail(&format!("{}{error}", prefix(p, file)));
                     failed = true;
                     if follow && retry {
                         done.push((file.clone(), 0));
