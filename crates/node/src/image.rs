@@ -14,8 +14,18 @@ pub struct ImageSpec {
     pub digest: Rc<str>,
     /// Its size in bytes.
     pub size: u64,
-    /// The command that it runs by default: entry point, then arguments.
-    pub command: Vec<Rc<str>>,
+    /// What its processes begin with, whatever their arguments (`Entrypoint`).
+    pub entrypoint: Vec<Rc<str>>,
+    /// What comes after that where nobody says anything else (`Cmd`).
+    pub cmd: Vec<Rc<str>>,
+    /// The environment, as `NAME=value`.
+    pub env: Vec<Rc<str>>,
+    /// Who its processes run as: `UID`, `UID:GID`, `NAME`; empty for root.
+    pub user: Rc<str>,
+    /// Where its processes begin; empty for `/`.
+    pub working_dir: Rc<str>,
+    /// The ports that its processes are said to listen at.
+    pub exposed_ports: Vec<u16>,
     /// How long pulling takes.
     pub pull_time: Duration,
 }
@@ -28,18 +38,94 @@ pub struct Registry {
     present: Vec<Rc<str>>,
 }
 
-/// The images that examples use, with their compressed size in bytes and default command.
-const WELL_KNOWN: &[(&str, u64, &[&str])] = &[
-    ("busybox", 2_160_406, &["sh"]),
-    ("alpine", 3_623_807, &["/bin/sh"]),
-    ("nginx", 70_993_000, &["nginx", "-g", "daemon off;"]),
-    ("redis", 45_100_000, &["redis-server"]),
-    ("httpd", 58_800_000, &["httpd-foreground"]),
-    ("postgres", 152_000_000, &["postgres"]),
-    ("mysql", 182_000_000, &["mysqld"]),
-    ("python", 357_000_000, &["python3"]),
-    ("pause", 301_773, &["/pause"]),
+/// An image that examples use.
+struct Known {
+    /// The last part of the repository's name.
+    name: &'static str,
+    /// The compressed size in bytes.
+    size: u64,
+    entrypoint: &'static [&'static str],
+    cmd: &'static [&'static str],
+    env: &'static [&'static str],
+    user: &'static str,
+    working_dir: &'static str,
+    ports: &'static [u16],
+}
+
+impl Known {
+    const fn new(
+        name: &'static str,
+        size: u64,
+        entrypoint: &'static [&'static str],
+        cmd: &'static [&'static str],
+        ports: &'static [u16],
+    ) -> Self {
+        Self { name, size, entrypoint, cmd, env: &[], user: "", working_dir: "", ports }
+    }
+}
+
+const DOCKER_ENTRYPOINT: &[&str] = &["docker-entrypoint.sh"];
+
+const KNOWN: &[Known] = &[
+    Known::new("busybox", 2_160_406, &[], &["sh"], &[]),
+    Known::new("alpine", 3_623_807, &[], &["/bin/sh"], &[]),
+    Known::new("debian", 48_500_000, &[], &["bash"], &[]),
+    Known::new("ubuntu", 29_700_000, &[], &["/bin/bash"], &[]),
+    Known::new("bash", 6_900_000, DOCKER_ENTRYPOINT, &["bash"], &[]),
+    Known {
+        env: &["NGINX_VERSION=1.29.0"],
+        ..Known::new(
+            "nginx",
+            70_993_000,
+            &["/docker-entrypoint.sh"],
+            &["nginx", "-g", "daemon off;"],
+            &[80],
+        )
+    },
+    Known {
+        env: &["REDIS_VERSION=8.0.0"],
+        working_dir: "/data",
+        ..Known::new("redis", 45_100_000, DOCKER_ENTRYPOINT, &["redis-server"], &[6379])
+    },
+    Known {
+        env: &["HTTPD_PREFIX=/usr/local/apache2", "HTTPD_VERSION=2.4.65"],
+        working_dir: "/usr/local/apache2",
+        ..Known::new("httpd", 58_800_000, &[], &["httpd-foreground"], &[80])
+    },
+    Known::new("postgres", 152_000_000, DOCKER_ENTRYPOINT, &["postgres"], &[5432]),
+    Known::new("mysql", 182_000_000, DOCKER_ENTRYPOINT, &["mysqld"], &[3306]),
+    Known::new("python", 357_000_000, &[], &["python3"], &[]),
+    Known { user: "65535:65535", ..Known::new("pause", 301_773, &["/pause"], &[], &[]) },
+    Known::new("agnhost", 51_100_000, &["/agnhost"], &["pause"], &[]),
+    Known::new("etcd", 98_900_000, &[], &["etcd"], &[2379, 2380]),
+    // What critest pulls to see whether users and tags come out right.
+    Known { user: "1002", ..Known::new("test-image-user-uid", 2_160_406, &[], &["sh"], &[]) },
+    Known {
+        user: "www-data",
+        ..Known::new("test-image-user-username", 2_160_406, &[], &["sh"], &[])
+    },
+    Known {
+        user: "1003:users",
+        ..Known::new("test-image-user-uid-group", 2_160_406, &[], &["sh"], &[])
+    },
+    Known {
+        user: "www-data:100",
+        ..Known::new("test-image-user-username-group", 2_160_406, &[], &["sh"], &[])
+    },
 ];
+
+/// The users and groups of well-known images by name.
+const USERS: &[(&str, u32)] = &[
+    ("root", 0),
+    ("www-data", 33),
+    ("users", 100),
+    ("nginx", 101),
+    ("redis", 999),
+    ("nobody", 65_534),
+];
+
+/// Where programs are searched for in an image that does not say otherwise.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Pulling: the size of what arrives in a second, and what asking for a manifest takes.
 const BYTES_PER_SECOND: u64 = 40_000_000;
@@ -90,11 +176,11 @@ impl ImageSpec {
         let reference = normalize(reference);
         let (repository, _) = split_tag(&reference);
         let name = repository.rsplit('/').next().unwrap_or(repository);
-        let known = WELL_KNOWN.iter().find(|(known, ..)| *known == name);
-        let size = known.map_or(24_000_000, |(_, size, _)| *size);
-        let command = known.map_or(Vec::new(), |(_, _, command)| {
-            command.iter().map(|&word| word.into()).collect()
-        });
+        let known = KNOWN.iter().find(|known| known.name == name);
+        let size = known.map_or(24_000_000, |known| known.size);
+        let words = |words: fn(&Known) -> &'static [&'static str]| {
+            known.map_or(&[] as &[&str], words).iter().map(|&word| word.into()).collect()
+        };
         let transfer = Duration::from_millis(size * 1000 / BYTES_PER_SECOND);
         // One that is asked for by digest has that digest, and is what the tag stands for.
         let manifest = match reference.split_once('@') {
@@ -105,9 +191,67 @@ impl ImageSpec {
             id: digest(&manifest, "config"),
             digest: manifest,
             size,
-            command,
+            entrypoint: words(|known| known.entrypoint),
+            cmd: words(|known| known.cmd),
+            env: [PATH.into()].into_iter().chain(words(|known| known.env)).collect(),
+            user: known.map_or("", |known| known.user).into(),
+            working_dir: known.map_or("", |known| known.working_dir).into(),
+            exposed_ports: known.map_or(Vec::new(), |known| known.ports.to_vec()),
             pull_time: MANIFEST_TIME + transfer,
         }
+    }
+}
+
+impl ImageSpec {
+    /// What a container runs: the request's command and arguments, in place of the image's. Of an
+    /// image that says nothing, only the name is known.
+    ///
+    /// Models: containerd `internal/cri/opts/spec_opts.go` `WithProcessArgs`; moby
+    /// `daemon/commit.go` `merge`.
+    #[must_use]
+    pub fn process_args(&self, name: &str, command: &[Rc<str>], args: &[Rc<str>]) -> Vec<Rc<str>> {
+        let args = if command.is_empty() && args.is_empty() { &*self.cmd } else { args };
+        let command = if command.is_empty() { &*self.entrypoint } else { command };
+        let all: Vec<Rc<str>> = command.iter().chain(args).cloned().collect();
+        if !all.is_empty() {
+            return all;
+        }
+        let (repository, _) = split_tag(name);
+        vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
+    }
+
+    /// The environment of a container: the image's, the host name, the request's in place of both.
+    #[must_use]
+    pub fn environment(&self, hostname: &str, given: Vec<Rc<str>>) -> Vec<Rc<str>> {
+        let mut env = self.env.clone();
+        if !hostname.is_empty() {
+            env.push(format!("HOSTNAME={hostname}").into());
+        }
+        for pair in given {
+            let name = pair.split('=').next().unwrap_or_default();
+            let same = |own: &Rc<str>| own.split('=').next() == Some(name);
+            match env.iter().position(same) {
+                Some(at) => env[at] = pair,
+                None => env.push(pair),
+            }
+        }
+        env
+    }
+}
+
+/// User and group of a text such as `1000`, `1000:2000` or `nginx`; names are those of well-known
+/// images, and root for any other.
+#[must_use]
+pub fn user_and_group(text: &str) -> (u32, u32) {
+    let id = |text: &str| {
+        let named = || USERS.iter().find(|(name, _)| *name == text).map(|&(_, id)| id);
+        text.parse().ok().or_else(named).unwrap_or_default()
+    };
+    match text.split_once(':') {
+        Some((user, group)) => (id(user), id(group)),
+        // A user by name has the group of that name.
+        None if text.parse::<u32>().is_err() => (id(text), id(text)),
+        None => (id(text), 0),
     }
 }
 
@@ -171,6 +315,26 @@ fn digest(reference: &str, salt: &str) -> Rc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_come_before_images() {
+        let image = ImageSpec::assume("redis:7");
+        let words =
+            |words: &[&str]| words.iter().map(|&word| word.into()).collect::<Vec<Rc<str>>>();
+        let args = |command: &[&str], args: &[&str]| {
+            image.process_args("redis", &words(command), &words(args)).join(" ")
+        };
+        assert_eq!(args(&[], &[]), "docker-entrypoint.sh redis-server");
+        assert_eq!(args(&[], &["sh"]), "docker-entrypoint.sh sh");
+        assert_eq!(args(&["sh"], &[]), "sh");
+        assert_eq!(args(&["sh"], &["-c", "x"]), "sh -c x");
+        let unknown = ImageSpec::assume("example.com/app:1");
+        assert_eq!(unknown.process_args("example.com/app:1", &[], &[]), words(&["/app"]));
+        let env = image.environment("web", words(&["REDIS_VERSION=1", "A=b"]));
+        assert_eq!(env[1..], words(&["REDIS_VERSION=1", "HOSTNAME=web", "A=b"]));
+        assert_eq!(user_and_group("1000:2000"), (1000, 2000));
+        assert_eq!(user_and_group("nginx"), (101, 101));
+    }
 
     #[test]
     fn references_have_a_full_and_a_short_form() {

@@ -181,6 +181,9 @@ pub struct ImageDeclaration {
     /// How long pulling takes.
     #[serde(default)]
     pub pull_time: Option<ScenarioDuration>,
+    /// Who its processes run as: `UID`, `UID:GID`, or a name.
+    #[serde(default)]
+    pub user: Option<String>,
     /// The command that it runs by default.
     #[serde(default)]
     pub command: Vec<String>,

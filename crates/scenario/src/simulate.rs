@@ -310,17 +310,17 @@ fn registry(scenario: &Scenario) -> Registry {
 }
 
 fn image(reference: &str, declared: &ImageDeclaration) -> ImageSpec {
-    let assumed = ImageSpec::assume(reference);
-    ImageSpec {
-        size: declared.size.unwrap_or(assumed.size),
-        pull_time: declared.pull_time.map_or(assumed.pull_time, |time| time.0),
-        command: if declared.command.is_empty() {
-            assumed.command
-        } else {
-            declared.command.iter().map(|word| word.as_str().into()).collect()
-        },
-        ..assumed
+    let mut image = ImageSpec::assume(reference);
+    image.size = declared.size.unwrap_or(image.size);
+    image.pull_time = declared.pull_time.map_or(image.pull_time, |time| time.0);
+    if !declared.command.is_empty() {
+        image.entrypoint = declared.command.iter().map(|word| word.as_str().into()).collect();
+        image.cmd = Vec::new();
     }
+    if let Some(user) = &declared.user {
+        image.user = user.as_str().into();
+    }
+    image
 }
 
 fn programs(scenario: &Scenario) -> Programs {

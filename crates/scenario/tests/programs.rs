@@ -71,48 +71,48 @@ fn a_container_that_is_no_longer_well_is_restarted() {
         Stack::Containerd,
         100,
         expect![[r#"
-           0s Started: Container started
-          32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+               0s Started: Container started
+              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Killing: Container liveness failed liveness probe, will be restarted
-          72s Started: Container started
-    "#]],
+              42s Killing: Container liveness failed liveness probe, will be restarted
+              72s Started: Container started
+        "#]],
     );
     check(
         EXEC_LIVENESS,
         Stack::Dockershim,
         100,
         expect![[r#"
-           1s Started: Started container liveness
-          32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+               1s Started: Started container liveness
+              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Killing: Container liveness failed liveness probe, will be restarted
-          72s Started: Started container liveness
-    "#]],
+              42s Killing: Container liveness failed liveness probe, will be restarted
+              72s Started: Started container liveness
+        "#]],
     );
     check(
         EXEC_LIVENESS,
         Stack::Crio,
         80,
         expect![[r#"
-           0s Started: Container started
-          32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+               0s Started: Container started
+              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
 
-          42s Killing: Container liveness failed liveness probe, will be restarted
-          72s Started: Container started
-    "#]],
+              42s Killing: Container liveness failed liveness probe, will be restarted
+              72s Started: Container started
+        "#]],
     );
 }
 
@@ -137,17 +137,18 @@ spec:
         Stack::Containerd,
         40,
         expect![[r#"
-           1s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "liveness": executable file not found in $PATH: unknown
-           2s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "liveness": executable file not found in $PATH: unknown
-           3s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-           4s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-           5s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-          13s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "liveness": executable file not found in $PATH: unknown
-          14s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-          16s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-          38s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "liveness": executable file not found in $PATH: unknown
-          39s BackOff: Back-off restarting failed container liveness in pod liveness-http_default(918062ab-dff8-4391-92fb-96b4f08c56d9)
-    "#]],
+               2s Started: Container started
+              13s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              16s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              19s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              19s Killing: Container liveness failed liveness probe, will be restarted
+              19s Started: Container started
+              31s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              34s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              37s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+              37s Killing: Container liveness failed liveness probe, will be restarted
+              37s Started: Container started
+        "#]],
     );
     let wrong_port = r"
 apiVersion: v1
@@ -164,12 +165,12 @@ spec:
         Stack::Containerd,
         12,
         expect![[r#"
-           2s Started: Container started
-           2s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
-           3s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
-           4s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
-           9s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
-    "#]],
+               2s Started: Container started
+               2s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
+               3s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
+               4s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
+               9s Unhealthy: Readiness probe failed: dial tcp 10.244.0.2:8080: connect: connection refused
+        "#]],
     );
     let grpc = r"
 apiVersion: v1
@@ -187,8 +188,8 @@ spec:
         Stack::Containerd,
         60,
         expect![[r#"
-           1s Started: Container started
-    "#]],
+               3s Started: Container started
+        "#]],
     );
 }
 
@@ -207,26 +208,26 @@ spec:
         Stack::Containerd,
         10,
         expect![[r#"
-           0s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "bash": executable file not found in $PATH: unknown
-    "#]],
+               0s Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "bash": executable file not found in $PATH: unknown
+        "#]],
     );
     check(
         manifest,
         Stack::Dockershim,
         10,
         expect![[r#"
-           1s Failed: Error: failed to start container "30ec3a7936581b51f93dbe5f4ac2b46028c06e1e4dc7d6ca31c2220b9c92115f": Error response from daemon: failed to create shim task: OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "bash": executable file not found in $PATH: unknown
-           2s Failed: Error: failed to start container "e6b5370ca01c6d7195ae10a1445a73a08bd7603fb7a3e2949c6a89cc4c58e348": Error response from daemon: failed to create shim task: OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "bash": executable file not found in $PATH: unknown
-    "#]],
+               1s Failed: Error: failed to start container "30ec3a7936581b51f93dbe5f4ac2b46028c06e1e4dc7d6ca31c2220b9c92115f": Error response from daemon: failed to create shim task: OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "bash": executable file not found in $PATH: unknown
+               2s Failed: Error: failed to start container "e6b5370ca01c6d7195ae10a1445a73a08bd7603fb7a3e2949c6a89cc4c58e348": Error response from daemon: failed to create shim task: OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "bash": executable file not found in $PATH: unknown
+        "#]],
     );
     check(
         manifest,
         Stack::Crio,
         10,
         expect![[r#"
-           0s Failed: Error: container create failed: executable file `bash` not found in $PATH: No such file or directory
-           1s Failed: Error: container create failed: executable file `bash` not found in $PATH: No such file or directory
-    "#]],
+               0s Failed: Error: container create failed: executable file `bash` not found in $PATH: No such file or directory
+               1s Failed: Error: container create failed: executable file `bash` not found in $PATH: No such file or directory
+        "#]],
     );
 }
 
@@ -246,17 +247,17 @@ spec:
     let pods = |path: &str| path.starts_with("/var/log/pods/") && path.contains("/count/");
     let log = files(&run(manifest, Stack::Containerd, 10), pods);
     expect![[r#"
-        2026-01-01T00:00:00.921600000Z stdout F 0:
-        2026-01-01T00:00:01.923300000Z stderr F 1:
-        2026-01-01T00:00:02.925000000Z stdout F 2:
+        2026-01-01T00:00:00.921600000Z stdout F 0: counter
+        2026-01-01T00:00:01.923300000Z stderr F 1: counter
+        2026-01-01T00:00:02.925000000Z stdout F 2: counter
         2026-01-01T00:00:03.926600000Z stdout P end
     "#]]
     .assert_eq(&log);
     let docker = files(&run(manifest, Stack::Dockershim, 10), |path| path.ends_with("-json.log"));
     expect![[r#"
-        {"log":"0:\n","stream":"stdout","time":"2026-01-01T00:00:01.052400000Z"}
-        {"log":"1:\n","stream":"stderr","time":"2026-01-01T00:00:02.054100000Z"}
-        {"log":"2:\n","stream":"stdout","time":"2026-01-01T00:00:03.055800000Z"}
+        {"log":"0: counter\n","stream":"stdout","time":"2026-01-01T00:00:01.052400000Z"}
+        {"log":"1: counter\n","stream":"stderr","time":"2026-01-01T00:00:02.054100000Z"}
+        {"log":"2: counter\n","stream":"stdout","time":"2026-01-01T00:00:03.055800000Z"}
         {"log":"end","stream":"stdout","time":"2026-01-01T00:00:04.057400000Z"}
     "#]]
     .assert_eq(&docker);

@@ -185,7 +185,7 @@ fn each_stack_has_its_own_tools() {
         expect![[r#"
             $ docker ps
             CONTAINER ID   IMAGE                  COMMAND                  CREATED         STATUS         PORTS     NAMES
-            30ec3a793658   nginx:1.25             "nginx -g daemon off;"   7 seconds ago   Up 7 seconds             k8s_nginx_web_default_918062ab-dff8-4391-92fb-96b4f08c56d9_0
+            30ec3a793658   nginx:1.25             "/docker-entrypoint.…"   7 seconds ago   Up 7 seconds             k8s_nginx_web_default_918062ab-dff8-4391-92fb-96b4f08c56d9_0
             93de7328d2ee   k8s.gcr.io/pause:3.5   "/pause"                 9 seconds ago   Up 9 seconds             k8s_POD_web_default_918062ab-dff8-4391-92fb-96b4f08c56d9_0
             $ docker images
             REPOSITORY         TAG       IMAGE ID       SIZE

@@ -155,7 +155,7 @@ impl Crio {
             return Ok(ImageStatusResponse::default());
         };
         let info = if request.verbose {
-            let config = Json::object().strs("Cmd", &image.spec.command);
+            let config = image.config_json();
             let spec = Json::object().object_in("config", config);
             let info = Json::object().object_in("imageSpec", spec);
             BTreeMap::from([("info".to_owned(), info.text())])

@@ -10,7 +10,7 @@ use cri::{
     LinuxContainerResources, LinuxContainerSecurityContext, LinuxContainerUser,
     LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, PodSandboxStatus,
 };
-use node::{Credentials, SIGTERM};
+use node::{Credentials, SIGTERM, image};
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -152,14 +152,22 @@ pub(crate) fn paths(given: Option<&Vec<String>>) -> Vec<Rc<str>> {
 ///
 /// Models: `internal/cri/server/container_create.go` `buildLinuxSpec`,
 /// `internal/cri/opts/spec_linux_opts.go`.
-pub(crate) fn credentials(context: Option<&LinuxContainerSecurityContext>) -> Credentials {
-    let Some(context) = context else {
-        let bounding = oci::capabilities(&[], &[], false);
-        return Credentials { bounding, effective: bounding, ..Credentials::default() };
-    };
+pub(crate) fn credentials(
+    context: Option<&LinuxContainerSecurityContext>,
+    image: &Image,
+) -> Credentials {
+    let context = context.cloned().unwrap_or_default();
     let number = |value: &cri::Int64Value| u32::try_from(value.value).unwrap_or_default();
-    let uid = context.run_as_user.as_ref().map_or(0, number);
-    let gid = context.run_as_group.as_ref().map_or(0, number);
+    let name = match context.run_as_username.as_str() {
+        "" => &*image.spec.user,
+        name => name,
+    };
+    let (uid, gid) = match &context.run_as_user {
+        // The group of a user by number is in the image's list of users, which is not known here.
+        Some(user) => (number(user), 0),
+        None => image::user_and_group(name),
+    };
+    let gid = context.run_as_group.as_ref().map_or(gid, number);
     let mut groups = vec![gid];
     groups.extend(context.supplemental_groups.iter().filter_map(|&id| u32::try_from(id).ok()));
     let given = context.capabilities.clone().unwrap_or_default();
@@ -187,22 +195,29 @@ pub(crate) fn target(config: &ContainerConfig) -> Option<Rc<str>> {
 }
 
 /// What runs: the request's command and arguments, or else what the image says.
-///
-/// Models: `internal/cri/opts/spec_opts.go` `WithProcessArgs`. An image here has no entry point
-/// apart from its command, so arguments alone take the command's place.
 pub(crate) fn process_args(config: &ContainerConfig, image: &Image) -> Vec<Rc<str>> {
-    let given: Vec<Rc<str>> =
-        config.command.iter().chain(&config.args).map(|word| word.as_str().into()).collect();
-    if !given.is_empty() {
-        return given;
+    let words =
+        |given: &[String]| given.iter().map(|word| word.as_str().into()).collect::<Vec<_>>();
+    let name = image.references.borrow().first().cloned().unwrap_or_default();
+    image.spec.process_args(&name, &words(&config.command), &words(&config.args))
+}
+
+/// The environment of a container's processes.
+///
+/// Models: `internal/cri/server/container_create.go` `buildLinuxSpec`.
+pub(crate) fn process_env(config: &ContainerConfig, image: &Image, hostname: &str) -> Vec<Rc<str>> {
+    let given = config.envs.iter();
+    let given =
+        given.map(|env| format!("{}={}", env.key, String::from_utf8_lossy(&env.value)).into());
+    image.spec.environment(hostname, given.collect())
+}
+
+/// Where a container's processes begin.
+pub(crate) fn process_cwd(config: &ContainerConfig, image: &Image) -> Rc<str> {
+    match config.working_dir.as_str() {
+        "" => image.spec.working_dir.clone(),
+        directory => directory.into(),
     }
-    if !image.spec.command.is_empty() {
-        return image.spec.command.clone();
-    }
-    // Of an image that nobody has described, only the name is known.
-    let reference = image.references.borrow().first().cloned().unwrap_or_default();
-    let repository = node::image::split_tag(&reference).0;
-    vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
 }
 
 /// What the status of the container will repeat from the request.

@@ -202,14 +202,34 @@ impl Image {
     /// As CRI has it.
     pub(crate) fn cri_image(&self) -> cri::Image {
         let (repo_tags, repo_digests) = self.tags_and_digests();
+        // A user by number, or by name.
+        let user = self.spec.user.split(':').next().unwrap_or_default();
+        let uid = user.parse().ok().map(|value| cri::Int64Value { value });
+        let username = if uid.is_none() { user.to_owned() } else { String::new() };
         cri::Image {
             id: self.id.to_string(),
             repo_tags,
             repo_digests,
             size: self.spec.size,
             pinned: self.pinned,
+            uid,
+            username,
             ..cri::Image::default()
         }
+    }
+
+    /// The part of the configuration that says what runs and how.
+    pub(crate) fn config_json(&self) -> Json {
+        let spec = &self.spec;
+        let ports = spec.exposed_ports.iter();
+        let ports = ports.fold(Json::object(), |json, port| json.raw(&format!("{port}/tcp"), "{}"));
+        Json::object()
+            .str_if("User", &spec.user)
+            .object_in("ExposedPorts", ports)
+            .strs("Env", &spec.env)
+            .strs("Entrypoint", &spec.entrypoint)
+            .strs("Cmd", &spec.cmd)
+            .str_if("WorkingDir", &spec.working_dir)
     }
 
     /// The references with a tag, and those with a digest.

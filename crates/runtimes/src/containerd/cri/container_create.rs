@@ -9,7 +9,8 @@ use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, paths, process_args, security_context, target,
+    credentials, kept_status, paths, process_args, process_cwd, process_env, security_context,
+    target,
 };
 use crate::server::images::Image;
 use cri::{
@@ -185,20 +186,20 @@ impl CriPlugin {
         }
         namespaces.push((NamespaceKind::Mnt, NamespaceRequest::New));
         let image_name = config.image.as_ref().map_or("", |image| image.image.as_str());
+        let hostname = match sandbox_config.hostname.as_str() {
+            "" => &**self.0.node.name(),
+            hostname => hostname,
+        };
         Ok(Spec {
             args: process_args(config, image),
-            cwd: config.working_dir.as_str().into(),
-            env: config
-                .envs
-                .iter()
-                .map(|env| format!("{}={}", env.key, String::from_utf8_lossy(&env.value)).into())
-                .collect(),
+            cwd: process_cwd(config, image),
+            env: process_env(config, image, hostname),
             hostname: "".into(),
             namespaces,
             cgroups_path: cgroups_path(sandbox_config, id),
             mounts: container_mounts(sandbox, config),
             readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
-            credentials: Rc::new(credentials(context)),
+            credentials: Rc::new(credentials(context, image)),
             terminal: config.tty,
             sysctls: Vec::new(),
             masked_paths: paths(context.map(|context| &context.masked_paths)),

@@ -32,8 +32,7 @@ impl CriPlugin {
             return ImageStatusResponse::default();
         };
         let info = if request.verbose {
-            let spec =
-                Json::object().object_in("config", Json::object().strs("Cmd", &image.spec.command));
+            let spec = Json::object().object_in("config", image.config_json());
             let info = Json::object().str("chainID", &image.id).object_in("imageSpec", spec);
             BTreeMap::from([("info".to_owned(), info.text())])
         } else {

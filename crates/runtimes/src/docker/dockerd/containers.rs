@@ -14,7 +14,7 @@ use crate::io::{ContainerIo, Log, captured};
 use crate::json::Json;
 use crate::oci::{ExecProcess, NamespaceRequest, Spec, capabilities};
 use futures_util::future::{Either, select};
-use node::{Bind, Credentials, Node, SIGKILL, SIGTERM, Stdio};
+use node::{Bind, Credentials, ImageSpec, Node, SIGKILL, SIGTERM, Stdio};
 use sim::{Ctx, Signal, SimError};
 use std::cell::{Cell, RefCell};
 use std::ops::Bound;
@@ -355,32 +355,36 @@ impl Dockerd {
         } else {
             format!("{}/{}", parent.trim_end_matches('/'), container.id)
         };
-        let given = body.entrypoint.iter().chain(&body.cmd).flatten();
-        let mut args: Vec<Rc<str>> = given.map(|word| word.as_str().into()).collect();
-        if args.is_empty() {
-            args = self.0.images.command(&container.image_id);
-        }
-        if args.is_empty() {
-            // Of an image that nobody has described, only the name is known.
-            let (repository, _) = node::image::split_tag(&body.image);
-            let name = repository.rsplit('/').next().unwrap_or(repository);
-            args = vec![format!("/{name}").into()];
-        }
-        let own_name = if body.hostname.is_empty() {
+        let image = self.0.images.spec(&container.image_id);
+        let image = image.unwrap_or_else(|| ImageSpec::assume(&body.image));
+        let words = |given: &Option<Vec<String>>| -> Vec<Rc<str>> {
+            given.iter().flatten().map(|word| word.as_str().into()).collect()
+        };
+        let args = image.process_args(&body.image, &words(&body.entrypoint), &words(&body.cmd));
+        let own_name: Rc<str> = if body.hostname.is_empty() {
             container.id.get(..12).unwrap_or_default().into()
         } else {
             body.hostname.as_str().into()
         };
+        // One that shares another's network has its host name as well.
+        let seen_name = match &owner {
+            Some(owner) if !owner.body.hostname.is_empty() => owner.body.hostname.as_str().into(),
+            _ => Rc::clone(&own_name),
+        };
         Ok(Spec {
             args,
-            cwd: body.working_dir.as_str().into(),
-            env: body.env.iter().flatten().map(|pair| pair.as_str().into()).collect(),
+            cwd: if body.working_dir.is_empty() {
+                image.working_dir.clone()
+            } else {
+                body.working_dir.as_str().into()
+            },
+            env: image.environment(&seen_name, words(&body.env)),
             hostname: if host.uts_mode == "host" { "".into() } else { own_name },
             namespaces,
             cgroups_path: cgroups_path.into(),
             mounts,
             readonly_rootfs: host.readonly_rootfs,
-            credentials: Rc::new(credentials(body)),
+            credentials: Rc::new(credentials(body, &image)),
             terminal: body.tty,
             sysctls: pairs(&host.sysctls),
             masked_paths: paths(host.masked_paths.as_ref()),
@@ -734,11 +738,10 @@ fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(Rc<str>, Rc<s
 /// Who the container runs as and what it may do.
 ///
 /// Models: moby@v20.10.7 `daemon/oci_linux.go` `WithUser`, `WithCapabilities`, `WithSeccomp`.
-fn credentials(body: &CreateBody) -> Credentials {
+fn credentials(body: &CreateBody, image: &ImageSpec) -> Credentials {
     let host = &body.host_config;
-    let (user, group) = body.user.split_once(':').unwrap_or((&body.user, ""));
-    let number = |text: &str| text.parse::<u32>().unwrap_or_default();
-    let (uid, gid) = (number(user), number(group));
+    let user = if body.user.is_empty() { &*image.user } else { &body.user };
+    let (uid, gid) = node::image::user_and_group(user);
     let mut groups = vec![gid];
     groups.extend(host.group_add.iter().flatten().filter_map(|group| group.parse::<u32>().ok()));
     let given = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();

@@ -52,11 +52,11 @@ impl Images {
         found.ok_or_else(|| EngineError::no_such_image(reference))
     }
 
-    /// What the image's processes are by default.
-    pub(super) fn command(&self, id: &str) -> Vec<Rc<str>> {
+    /// What is known about an image.
+    pub(super) fn spec(&self, id: &str) -> Option<ImageSpec> {
         let images = self.images.borrow();
         let found = images.iter().find(|image| *image.inspect.id == *id);
-        found.map(|image| image.spec.command.clone()).unwrap_or_default()
+        found.map(|image| image.spec.clone())
     }
 
     /// What an image is called, in full.
@@ -98,6 +98,7 @@ impl Images {
                 let inspect = ImageInspect {
                     id: Rc::clone(&spec.id),
                     size: spec.size,
+                    user: spec.user.to_string(),
                     ..ImageInspect::default()
                 };
                 images.push(Image { inspect: Rc::new(inspect), spec });
