@@ -7,12 +7,20 @@
 //! bench hold STACK N    CPU seconds for an hour in the life of N pods, recording on
 //! bench scenario NAME   CPU seconds to simulate a built-in scenario
 //! bench crash-loop      CPU seconds to simulate a crash loop of 15 minutes
+//! bench calls PROGRAM N      microseconds from answer to answer of `PROGRAM serve` to N clients
+//! bench p99 PROGRAM N        microseconds that 99 of 100 such calls take at most
+//! bench cpu PROGRAM N        microseconds of the server's processor time for each
+//! bench own                  microseconds of that which such a call takes without a socket
+//! bench memory PROGRAM N     bytes of memory of `PROGRAM serve` with N containers
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a command-line program talks on standard output")]
 
+mod socket;
+
 use cpu_time::ProcessTime;
 use scenario::{Simulation, Stack, simulate, start_many_pods};
+use socket::Figure;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::process::ExitCode;
@@ -33,9 +41,15 @@ fn main() -> ExitCode {
         ["heap", stack, pods] => on(stack, pods, heap_per_pod),
         ["hold", stack, pods] => on(stack, pods, time_hour),
         ["scenario", name] => time_scenario(name, None),
+        ["calls", program, clients] => calls(program, clients, Figure::Interval),
+        ["p99", program, clients] => calls(program, clients, Figure::P99),
+        ["cpu", program, clients] => calls(program, clients, Figure::Cpu),
+        ["own"] => socket::own_work(),
+        ["memory", program, containers] => number(containers).and_then(|it| socket::memory(program, it)),
         ["crash-loop"] => time_scenario("crash-loop", Some(CRASH_LOOP)),
         _ => Err(
-            "usage: bench pods STACK N | heap STACK N | hold STACK N | scenario NAME | crash-loop"
+            "usage: bench pods STACK N | heap STACK N | hold STACK N | scenario NAME | crash-loop | \
+             calls PROGRAM N | p99 PROGRAM N | cpu PROGRAM N | own | memory PROGRAM N"
                 .to_owned(),
         ),
     };
@@ -49,6 +63,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a number"))
+}
+
+fn calls(program: &str, clients: &str, figure: Figure) -> Result<f64, String> {
+    socket::calls(program, number(clients)?, figure)
 }
 
 fn on(

@@ -1,6 +1,6 @@
 //! Files, control groups, mounts.
 
-use crate::Node;
+use crate::{FileKind, Node};
 use sim::Ctx;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -83,6 +83,13 @@ impl Node {
 
     /// Adds to the end of a file, which is made if there is none.
     pub fn append_file(&self, ctx: &Ctx, path: &str, text: &str) {
+        if let Some(disk) = self.disk(path) {
+            // Whoever writes keeps the file open: one that was taken away gets no more.
+            if disk.append(path, text) {
+                ctx.effect(Effect::FileAppended { path: path.into(), text: text.into() });
+            }
+            return;
+        }
         {
             let mut files = self.0.files.borrow_mut();
             let path = files.target(path);
@@ -132,12 +139,30 @@ impl Node {
 
     fn put(&self, ctx: &Ctx, path: &str, content: FileContent) {
         let path: Rc<str> = path.into();
+        if let Some(disk) = self.disk(&path) {
+            let written = match &content {
+                FileContent::Text(text) => disk.write(&path, text),
+                FileContent::Symlink(target) => disk.symlink(target, &path),
+                FileContent::Directory => disk.make_dir(&path),
+            };
+            if written {
+                ctx.effect(Effect::FileWritten { path, content });
+            }
+            return;
+        }
         self.0.files.borrow_mut().files.insert(path.clone(), Content::Fixed(content.clone()));
         ctx.effect(Effect::FileWritten { path, content });
     }
 
     /// Removes a file; false if there is none.
     pub fn remove_file(&self, ctx: &Ctx, path: &str) -> bool {
+        if let Some(disk) = self.disk(path) {
+            let existed = disk.remove(path);
+            if existed {
+                ctx.effect(Effect::FileRemoved { path: path.into() });
+            }
+            return existed;
+        }
         let removed = self.0.files.borrow_mut().files.remove_entry(path);
         let existed = removed.is_some();
         if let Some((path, _)) = removed {
@@ -165,12 +190,18 @@ impl Node {
     /// Whether something stands at a path.
     #[must_use]
     pub fn exists(&self, path: &str) -> bool {
+        if let Some(disk) = self.disk(path) {
+            return disk.kind(path).is_some();
+        }
         self.0.files.borrow().files.contains_key(path)
     }
 
     /// Whether a directory stands at a path, or things below it.
     #[must_use]
     pub fn is_dir(&self, path: &str) -> bool {
+        if let Some(disk) = self.disk(path) {
+            return disk.kind(path) == Some(FileKind::Directory);
+        }
         let files = self.0.files.borrow();
         matches!(files.files.get(path), Some(Content::Fixed(FileContent::Directory)))
             || files.directories.contains(path)
@@ -180,6 +211,9 @@ impl Node {
     /// The text of a file; links are followed.
     #[must_use]
     pub fn read_file(&self, path: &str) -> Option<Rc<str>> {
+        if let Some(disk) = self.disk(path) {
+            return disk.read(path);
+        }
         let files = self.0.files.borrow();
         match files.files.get(&*files.target(path))? {
             Content::Fixed(FileContent::Text(text)) => Some(text.clone()),
@@ -191,6 +225,12 @@ impl Node {
     /// The length of a file's text in bytes; links are followed.
     #[must_use]
     pub fn file_len(&self, path: &str) -> Option<usize> {
+        if let Some(disk) = self.disk(path) {
+            return match disk.kind(path)? {
+                FileKind::File(length) => Some(length),
+                FileKind::Directory => None,
+            };
+        }
         let files = self.0.files.borrow();
         match files.files.get(&*files.target(path))? {
             Content::Fixed(FileContent::Text(text)) => Some(text.len()),
@@ -211,6 +251,9 @@ impl Node {
     /// The files in a directory, by name.
     #[must_use]
     pub fn list_dir(&self, path: &str) -> Vec<Rc<str>> {
+        if let Some(disk) = self.disk(path) {
+            return disk.list(path);
+        }
         let below = format!("{path}/");
         let files = self.0.files.borrow();
         let direct = files.below(&below).filter(|path| !path[below.len()..].contains('/'));
@@ -227,6 +270,9 @@ impl Node {
     /// Whether a path is a directory with something in it.
     #[must_use]
     pub fn has_entries(&self, path: &str) -> bool {
+        if let Some(disk) = self.disk(path) {
+            return !disk.list(path).is_empty();
+        }
         let below = format!("{path}/");
         self.0.files.borrow().below(&below).next().is_some()
     }

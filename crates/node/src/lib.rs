@@ -7,10 +7,16 @@
 //! elsewhere. A namespace lives while a process is in it or a file is bound to it,
 //! as in Linux. Nothing here fails for lack of space or permission unless a fault says so.
 
+mod disk;
+pub use disk::{Disk, FileKind};
+
 mod files;
 mod namespaces;
 mod processes;
 pub use processes::{ProcessSpec, SIGKILL, SIGTERM};
+
+mod stream_server;
+pub use stream_server::{StreamReply, StreamRequest, StreamRuntime, Wanted};
 
 mod stream;
 pub use stream::{Buffer, Input, Null, Output, Sink, Stdio, pipe};
@@ -22,7 +28,9 @@ pub use program::{
 };
 
 mod network;
-pub use network::{ANY_PORT, ConnectError, Connection, HOST_NETWORK, NODE_ADDRESS, Service};
+pub use network::{
+    ANY_PORT, ConnectError, Connection, HOST_NETWORK, NODE_ADDRESS, OpenPort, PortMapping, Service,
+};
 
 pub mod image;
 pub use image::{ImageSpec, Registry};
@@ -43,7 +51,9 @@ struct Inner {
     processes: RefCell<Processes>,
     namespaces: RefCell<Namespaces>,
     files: RefCell<Files>,
+    disk: RefCell<Option<Rc<dyn Disk>>>,
     network: Network,
+    stream_server: stream_server::StreamServer,
     userland: RefCell<Option<Rc<dyn Userland>>>,
 }
 
@@ -59,7 +69,9 @@ impl Node {
             processes: RefCell::default(),
             namespaces: RefCell::default(),
             files: RefCell::default(),
+            disk: RefCell::default(),
             network: Network::default(),
+            stream_server: stream_server::StreamServer::default(),
             userland: RefCell::default(),
         }));
         node.start_process(ctx, ProcessSpec::host(0, ["/sbin/init"]));

@@ -6,7 +6,7 @@
 //! namespace that has it on an interface, or to the outside, which [`Node::set_outside`] supplies.
 
 use crate::{Input, Node, Output, pipe};
-use sim::Ctx;
+use sim::{Changes, Ctx};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -49,8 +49,37 @@ pub enum ConnectError {
 #[derive(Default)]
 pub(crate) struct Network {
     listeners: RefCell<BTreeMap<(u32, u16), Listener>>,
+    mappings: RefCell<Vec<PortMapping>>,
+    changes: Changes,
     outside: RefCell<Option<Rc<dyn Service>>>,
     next_port: Cell<u16>,
+}
+
+/// A port of the machine that leads into a network namespace (`portmap` of the CNI plugins).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortMapping {
+    /// Whose it is: the sandbox.
+    pub owner: Rc<str>,
+    /// The machine's address that it holds for; empty for all.
+    pub host_ip: Rc<str>,
+    /// The port of the machine.
+    pub host_port: u16,
+    /// The namespace.
+    pub namespace: u32,
+    /// The port there.
+    pub port: u16,
+}
+
+/// A port that can be connected to from outside of its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenPort {
+    /// The address: a pod's, or for the machine's own ports what they are restricted to, which may
+    /// be nothing.
+    pub address: Rc<str>,
+    /// The port.
+    pub port: u16,
+    /// Whether it is a port of the machine.
+    pub host: bool,
 }
 
 struct Listener {
@@ -76,6 +105,7 @@ impl Node {
             return false;
         }
         listeners.insert(key, Listener { pid, local, service });
+        self.0.network.changes.mark();
         true
     }
 
@@ -83,13 +113,18 @@ impl Node {
     pub fn unlisten(&self, pid: u32, port: u16) {
         let key = (self.network_of(pid), port);
         self.0.network.listeners.borrow_mut().remove(&key);
+        self.0.network.changes.mark();
     }
 
     /// Ends all that a process has begun with [`Node::listen`].
     pub(crate) fn unlisten_all(&self, pid: u32) {
         let mut listeners = self.0.network.listeners.borrow_mut();
         if !listeners.is_empty() {
+            let before = listeners.len();
             listeners.retain(|_, listener| listener.pid != pid);
+            if listeners.len() != before {
+                self.0.network.changes.mark();
+            }
         }
     }
 
@@ -99,6 +134,47 @@ impl Node {
         let listeners = self.0.network.listeners.borrow();
         let own = listeners.range((namespace, 0)..=(namespace, u16::MAX));
         own.map(|(&(_, port), listener)| (port, listener.pid)).collect()
+    }
+
+    /// Lets a port of the machine lead into a namespace.
+    pub fn map_port(&self, mapping: PortMapping) {
+        self.0.network.mappings.borrow_mut().push(mapping);
+        self.0.network.changes.mark();
+    }
+
+    /// Takes away all ports that somebody has mapped.
+    pub fn unmap_ports(&self, owner: &str) {
+        self.0.network.mappings.borrow_mut().retain(|mapping| *mapping.owner != *owner);
+        self.0.network.changes.mark();
+    }
+
+    /// Counts the changes of what [`Node::open_ports`] gives.
+    #[must_use]
+    pub fn port_changes(&self) -> &Changes {
+        &self.0.network.changes
+    }
+
+    /// The ports that can be connected to from outside of their namespaces, in order.
+    #[must_use]
+    pub fn open_ports(&self) -> Vec<OpenPort> {
+        let network = &self.0.network;
+        let listeners = network.listeners.borrow();
+        let listening = listeners.iter().filter(|(_, listener)| !listener.local);
+        let listening = listening.map(|(&(namespace, port), _)| {
+            let host = namespace == HOST_NETWORK;
+            let address = if host { "".into() } else { self.own_address(namespace) };
+            OpenPort { address, port, host }
+        });
+        let mappings = network.mappings.borrow();
+        let mapped = mappings.iter().map(|mapping| OpenPort {
+            address: mapping.host_ip.clone(),
+            port: mapping.host_port,
+            host: true,
+        });
+        let mut ports: Vec<OpenPort> = listening.chain(mapped).collect();
+        ports.sort();
+        ports.dedup();
+        ports
     }
 
     /// Says who answers at addresses that are not the machine's: the rest of the world.
@@ -117,8 +193,10 @@ impl Node {
         address: &str,
         port: u16,
     ) -> Result<Connection, ConnectError> {
-        let loopback = is_loopback(address);
-        let target = if loopback { Some(from) } else { self.network_at(address) };
+        // A pod's address may be any, also one that would otherwise be everybody's own.
+        let owner = if is_own(address) { None } else { self.network_at(address) };
+        let loopback = owner.is_none() && is_loopback(address);
+        let target = if loopback { Some(from) } else { owner };
         let network = &self.0.network;
         let service = match target {
             Some(target) => {
@@ -126,6 +204,12 @@ impl Node {
                 let own = listeners.get(&(target, port));
                 let listener = own.or_else(|| listeners.get(&(target, ANY_PORT)));
                 let open = listener.filter(|listener| loopback || !listener.local);
+                let mappings = network.mappings.borrow();
+                let mapped = mappings
+                    .iter()
+                    .filter(|mapping| target == HOST_NETWORK && mapping.host_port == port)
+                    .find_map(|mapping| listeners.get(&(mapping.namespace, mapping.port)));
+                let open = open.or(mapped);
                 open.ok_or(ConnectError::Refused)?.service.clone()
             }
             None if is_outside(address) => {
@@ -163,6 +247,11 @@ impl Node {
             |address| address.split('/').next().unwrap_or_default().into(),
         )
     }
+}
+
+/// The addresses that every network namespace has.
+fn is_own(address: &str) -> bool {
+    matches!(address, "127.0.0.1" | "::1" | "localhost")
 }
 
 fn is_loopback(address: &str) -> bool {

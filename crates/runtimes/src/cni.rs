@@ -17,7 +17,7 @@
 //! packet filters on the host are not modelled.
 
 use crate::json::Json;
-use node::{Node, ProcessSpec};
+use node::{Node, PortMapping, ProcessSpec};
 use serde_json::Value;
 use sim::{Ctx, Hop, SimError};
 use std::cell::RefCell;
@@ -88,6 +88,27 @@ pub struct CniRequest {
     pub args: Vec<(&'static str, Rc<str>)>,
     /// The values of capabilities, as JSON text: `portMappings`, `bandwidth`, `dns`.
     pub capabilities: Vec<(&'static str, Rc<str>)>,
+}
+
+impl CniRequest {
+    /// The TCP ports of the machine that the capability `portMappings` asks for.
+    fn port_mappings(&self, namespace: u32) -> Vec<PortMapping> {
+        let given = self.capabilities.iter().find(|(name, _)| *name == "portMappings");
+        let given = given.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
+        let list = given.as_ref().and_then(Value::as_array);
+        let tcp = list.into_iter().flatten().filter(|one| one["protocol"] == "tcp");
+        let port = |value: &Value| value.as_u64().and_then(|port| u16::try_from(port).ok());
+        let mappings = tcp.filter_map(|one| {
+            Some(PortMapping {
+                owner: self.container_id.clone(),
+                host_ip: one["hostIP"].as_str().unwrap_or_default().into(),
+                host_port: port(&one["hostPort"])?,
+                namespace,
+                port: port(&one["containerPort"])?,
+            })
+        });
+        mappings.collect()
+    }
 }
 
 /// What ADD gives back.
@@ -391,6 +412,11 @@ impl Cni {
             }
             Role::Chained => {
                 ctx.sleep(SMALL).await;
+                if run.plugin().kind == "portmap" {
+                    for mapping in run.request.port_mappings(namespace) {
+                        node.map_port(mapping);
+                    }
+                }
                 Ok(previous.unwrap_or(CniResult { ip: None, json: "{}".into() }))
             }
             Role::Interface => {
@@ -412,7 +438,12 @@ impl Cni {
                 ctx.sleep(SMALL).await;
                 namespace.map(|namespace| node.remove_address(ctx, namespace, "lo"));
             }
-            Role::Chained => ctx.sleep(SMALL).await,
+            Role::Chained => {
+                ctx.sleep(SMALL).await;
+                if run.plugin().kind == "portmap" {
+                    node.unmap_ports(&run.request.container_id);
+                }
+            }
             Role::Interface => {
                 self.ipam_del(ctx, run, pid).await?;
                 ctx.sleep(DETACH).await;

@@ -96,6 +96,34 @@ impl ContainerIo {
     pub fn attach(&self, client: Client) {
         self.clients.borrow_mut().push(client);
     }
+
+    /// Connects a client's streams with these until the process has stopped. The client's input may
+    /// end before; `once` says whether the process's then ends too.
+    pub(crate) async fn carry(
+        self: &Rc<Self>,
+        ctx: &Ctx,
+        stdio: Stdio,
+        once: bool,
+        stopped: impl Future<Output = ()>,
+    ) {
+        let Stdio { stdin, stdout, stderr, .. } = stdio;
+        self.attach(Client { stdout, stderr });
+        if let Some(stdin) = stdin {
+            let io = self.clone();
+            // It goes on by itself: what is sent to a process that has stopped is lost.
+            ctx.spawn(async move {
+                while let Some(bytes) = stdin.read().await {
+                    if !io.write_stdin(&bytes) {
+                        return;
+                    }
+                }
+                if once {
+                    io.close_stdin();
+                }
+            });
+        }
+        stopped.await;
+    }
 }
 
 /// One of the two outputs.

@@ -62,6 +62,16 @@ impl Client {
             .map(|response| response.map_err(received).and_then(|bytes| decoded(&bytes))))
     }
 
+    /// Makes a call by its path, with an encoded request, and gives all encoded responses.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_bytes(&mut self, path: &str, request: Bytes) -> Result<Vec<Bytes>, Status> {
+        let responses = self.send(path, Request::new(request)).await.map_err(received)?;
+        let responses: Vec<_> = responses.into_inner().collect().await;
+        responses.into_iter().map(|response| response.map_err(received)).collect()
+    }
+
     /// Sends bytes to a path, and gives bytes back. On the wire a single response looks like a
     /// stream of one.
     pub(crate) async fn send(

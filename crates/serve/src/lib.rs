@@ -7,21 +7,27 @@
 mod client;
 pub use client::Client;
 
+mod disk;
 mod grpc;
 mod machine;
+
+mod ports;
 
 mod proxy;
 pub use proxy::{ProxyOptions, proxy};
 
 mod record;
 mod socket;
+mod streaming;
 
 use anyhow::{Context, Result};
 use machine::Machine;
 use scenario::{Scenario, Stack};
 use socket::Socket;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -34,6 +40,8 @@ pub struct Options {
     pub scenario: Scenario,
     /// The socket: `unix:///run/shimscope.sock`, or a path.
     pub listen: String,
+    /// Directories of this machine that containers' logs are written to and volumes are in.
+    pub shared: Vec<PathBuf>,
     /// Where the trace is written to as it happens.
     pub record: Option<PathBuf>,
 }
@@ -48,12 +56,19 @@ pub fn run(options: &Options) -> Result<()> {
     block_on(async {
         let socket = Socket::bind(&options.listen)?;
         let machine = Rc::new(Machine::boot(options)?);
+        let streams = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let streams = streams.context("listening for exec, attach and port-forward")?;
+        machine.set_stream_url(&format!("http://{}", streams.local_addr()?));
         eprintln!("{} on {}", options.stack.key(), socket.address());
         until_signal(async {
             tokio::select! {
                 result = machine.drive() => result.context("writing the trace"),
                 result = grpc::accept(&socket, machine.clone()) => {
                     result.context("accepting a connection")
+                }
+                () = ports::follow(machine.clone()) => Ok(()),
+                result = streaming::accept(streams, machine.clone()) => {
+                    result.context("accepting a stream")
                 }
             }
         })

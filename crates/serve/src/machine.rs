@@ -1,12 +1,16 @@
 //! The simulated node in real time.
 
 use crate::Options;
+use crate::disk::SharedDisk;
 use crate::record::Recorder;
 use anyhow::Result;
 use bytes::Bytes;
 use cri::{Answer, Status};
 use futures_channel::oneshot;
-use sim::{Ctx, Hop, Sim, TaskHandle};
+use futures_util::future::LocalBoxFuture;
+use node::{Node, OpenPort, StreamRequest, StreamRuntime};
+use runtimes::cni::{DEFAULT_CONFIG, DEFAULT_CONFIG_FILE};
+use sim::{Ctx, Hop, Sim, SimError, TaskHandle};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,9 +18,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use trace::{Component, Payload, Protocol, Time};
 
+/// Where pods get their addresses from.
+const POD_SUBNET: &str = "127.88.0.0/16";
+
 /// A node whose virtual time follows real time.
 pub(crate) struct Machine {
     sim: Sim,
+    node: Node,
     endpoint: sim::Endpoint,
     /// The same moment on both clocks.
     started: (Instant, Time),
@@ -35,6 +43,11 @@ impl Machine {
         let begin = Time::from_unix_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(0));
         let started = (Instant::now(), begin);
         let machine = scenario::Machine::boot(&options.scenario, options.stack, begin);
+        let node = &machine.node;
+        node.set_disk(Rc::new(SharedDisk::new(options.shared.clone())));
+        // Addresses that every machine has to itself, so that clients reach pods.
+        let config = DEFAULT_CONFIG.replace("10.244.0.0/16", POD_SUBNET);
+        node.write_file(&machine.sim.ctx(), DEFAULT_CONFIG_FILE, &config);
         let recorder = match &options.record {
             Some(path) => Some(Recorder::create(path, &machine.header, begin)?),
             None => None,
@@ -42,6 +55,7 @@ impl Machine {
         machine.sim.set_recording(recorder.is_some());
         Ok(Self {
             sim: machine.sim,
+            node: machine.node,
             endpoint: machine.endpoint,
             started,
             armed: Cell::new(None),
@@ -101,6 +115,67 @@ impl Machine {
         self.broken.take().map_or(Ok(()), Err)
     }
 
+    /// The node.
+    pub(crate) const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Waits until the ports have changed since a count, and gives those that are open.
+    pub(crate) async fn ports_after(&self, seen: Option<u64>) -> Ports {
+        let node = self.node.clone();
+        let changed = self.run(async move |_| {
+            if let Some(seen) = seen {
+                node.port_changes().more_than(seen).await;
+            }
+            Ok(Ports { count: node.port_changes().count(), ports: node.open_ports() })
+        });
+        match changed.await {
+            Ok(ports) => ports,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Says where the stream server listens.
+    pub(crate) fn set_stream_url(&self, url: &str) {
+        self.node.set_stream_url(url);
+    }
+
+    /// Takes what a URL of the stream server stands for.
+    pub(crate) fn take_stream(
+        &self,
+        kind: &str,
+        token: &str,
+    ) -> Option<(Rc<dyn StreamRuntime>, StreamRequest)> {
+        self.sim.run_until(self.present());
+        self.node.take_stream(&self.sim.ctx(), kind, token)
+    }
+
+    /// Does something inside the simulation, whether somebody waits for its end or not.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub(crate) fn run<T: 'static, F>(
+        &self,
+        work: impl FnOnce(Ctx) -> F,
+    ) -> LocalBoxFuture<'static, Result<T, SimError>>
+    where
+        F: Future<Output = Result<T, SimError>> + 'static,
+    {
+        self.sim.run_until(self.present());
+        let (sender, ended) = oneshot::channel();
+        let work = work(self.sim.ctx());
+        self.sim.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = sender.send(work.await);
+        });
+        self.catch_up();
+        Box::pin(async {
+            ended.await.unwrap_or_else(|_| {
+                Err(SimError::new("Internal", "the simulation has ended the work"))
+            })
+        })
+    }
+
     /// Makes a call of the CRI, by its path in gRPC. If nobody waits for the answer any more, the
     /// call is cancelled.
     pub(crate) async fn call(self: &Rc<Self>, path: &str, body: Bytes) -> Result<Answer, Status> {
@@ -119,6 +194,12 @@ impl Machine {
             .await
             .unwrap_or_else(|_| Err(Status::internal("the call has ended without answer")))
     }
+}
+
+/// The ports that were open after so many changes.
+pub(crate) struct Ports {
+    pub(crate) count: u64,
+    pub(crate) ports: Vec<OpenPort>,
 }
 
 /// A call on its way; dropped before its end, it is cancelled.

@@ -111,6 +111,9 @@ struct Serve {
     /// faults holds
     #[arg(long)]
     scenario: Option<String>,
+    /// A directory of this machine for logs and volumes; may be given several times
+    #[arg(long, default_values = ["/var/log/pods", "/tmp"])]
+    share: Vec<PathBuf>,
     /// Write the trace to this file as it happens
     #[arg(long)]
     record: Option<PathBuf>,
@@ -236,12 +239,12 @@ fn simulate(arguments: &Simulate) -> Result<String> {
 }
 
 fn serve(arguments: Serve) -> Result<()> {
-    let Serve { stack, listen, scenario, record } = arguments;
+    let Serve { stack, listen, scenario, share, record } = arguments;
     let scenario = match scenario {
         Some(name) => load_scenario(&name)?,
         None => Scenario::default(),
     };
-    serve::run(&serve::Options { stack, scenario, listen, record })
+    serve::run(&serve::Options { stack, scenario, listen, shared: share, record })
 }
 
 fn render(trace: &Trace, arguments: &Simulate) -> Result<String> {

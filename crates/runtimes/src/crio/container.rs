@@ -156,6 +156,7 @@ impl Crio {
             log_path,
             io: RefCell::new(Some(held.io.clone())),
             stdin: config.stdin,
+            stdin_once: config.stdin_once,
             tty: config.tty,
             stop_signal: config.stop_signal,
             target: target(config),

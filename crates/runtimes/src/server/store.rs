@@ -124,6 +124,8 @@ pub(crate) struct Container {
     /// Its streams, once it was started.
     pub(crate) io: RefCell<Option<Rc<ContainerIo>>>,
     pub(crate) stdin: bool,
+    /// Whether its standard input ends with the first client's.
+    pub(crate) stdin_once: bool,
     pub(crate) tty: bool,
     pub(crate) stop_signal: i32,
     /// The process whose PID namespace it wants to join, for an ephemeral container.

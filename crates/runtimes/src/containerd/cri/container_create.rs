@@ -4,13 +4,13 @@
 
 use super::sandbox_run::{cgroups_path, hostname_file, hosts, resolv_conf, shm};
 use super::store::{Container, ContainerState, Kept, Sandbox, pod_label};
-use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed, validate};
 use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, paths, process_args, process_cwd, process_env, security_context,
-    target,
+    credentials, kept_status, namespace_options, paths, process_args, process_cwd, process_env,
+    security_context, target,
 };
 use crate::server::images::Image;
 use cri::{
@@ -57,6 +57,11 @@ impl CriPlugin {
                  check if another CreateContainer request is in progress: {error}"
             ))
         })?;
+        let images = client.images();
+        if let Err(error) = validate::image_mounts(&config.mounts, images) {
+            container_names.release(&name);
+            return Err(error);
+        }
         let wanted = config.image.as_ref().map_or("", |image| image.image.as_str());
         let created = match client.images().resolve(wanted) {
             Some(image) => {
@@ -132,6 +137,7 @@ impl CriPlugin {
             image_id: image.id.clone(),
             log_path,
             stdin: config.stdin,
+            stdin_once: config.stdin_once,
             tty: config.tty,
             io: RefCell::default(),
             stop_signal: config.stop_signal,
@@ -165,6 +171,13 @@ impl CriPlugin {
     ) -> Result<Spec, Status> {
         let context = security_context(config);
         let options = context.and_then(|context| context.namespace_options.as_ref());
+        validate::user(context)?;
+        validate::mounts(&config.mounts)?;
+        let own = options.and_then(|options| options.userns_options.as_ref());
+        let user_namespace = validate::user_namespace(own)
+            .map_err(|error| prefixed("user namespace configuration", error))?;
+        let of_pod = namespace_options(sandbox_config).userns_options;
+        validate::same_user_namespace(of_pod.as_ref(), own)?;
         let pid = sandbox.pid.get();
         let of_sandbox = |kind| (kind, NamespaceRequest::of_process(pid, kind));
         let mut namespaces = vec![
@@ -185,6 +198,9 @@ impl CriPlugin {
             }
         }
         namespaces.push((NamespaceKind::Mnt, NamespaceRequest::New));
+        if user_namespace {
+            namespaces.push(of_sandbox(NamespaceKind::User));
+        }
         let image_name = config.image.as_ref().map_or("", |image| image.image.as_str());
         let hostname = match sandbox_config.hostname.as_str() {
             "" => &**self.0.node.name(),

@@ -23,14 +23,15 @@ impl CriPlugin {
         let argv: Vec<Rc<str>> = request.cmd.iter().map(|word| word.as_str().into()).collect();
         let (stdio, stdout, stderr) = captured();
         let process = ExecProcess { argv, stdio };
-        let exit = self.exec(ctx, &request.container_id, process, request.timeout).await;
+        let exit =
+            self.exec_in_container(ctx, &request.container_id, process, request.timeout).await;
         let exit = exit.map_err(|error| prefixed("failed to exec in container", error))?;
         let (stdout, stderr) = (stdout.take(), stderr.take());
         Ok(ExecSyncResponse { stdout, stderr, exit_code: exit.code })
     }
 
-    /// `execInContainer`: the timeout is in seconds; 0 stands for none.
-    async fn exec(
+    /// The timeout is in seconds; 0 stands for none.
+    pub(super) async fn exec_in_container(
         &self,
         ctx: &Ctx,
         id: &str,

@@ -107,7 +107,7 @@ impl CriPlugin {
         Ok(())
     }
 
-    async fn wait_stopped(&self, container: &Container) {
+    pub(super) async fn wait_stopped(&self, container: &Container) {
         while container.status.borrow().finished_at == 0 {
             container.stopped.wait().await;
         }

@@ -14,6 +14,8 @@ mod sandbox_list;
 mod sandbox_run;
 mod sandbox_stop;
 mod status;
+mod streaming;
+mod validate;
 
 use super::Flavor;
 use super::core::Client;
@@ -360,6 +362,22 @@ impl RuntimeService<Ctx> for CriPlugin {
         request: ListContainerStatsRequest,
     ) -> Result<ListContainerStatsResponse, Status> {
         Ok(self.do_list_container_stats(ctx, request.filter))
+    }
+
+    async fn exec(&self, ctx: &Ctx, request: ExecRequest) -> Result<ExecResponse, Status> {
+        self.do_exec(ctx, request)
+    }
+
+    async fn attach(&self, ctx: &Ctx, request: AttachRequest) -> Result<AttachResponse, Status> {
+        self.do_attach(ctx, request)
+    }
+
+    async fn port_forward(
+        &self,
+        ctx: &Ctx,
+        request: PortForwardRequest,
+    ) -> Result<PortForwardResponse, Status> {
+        self.do_port_forward(ctx, &request)
     }
 
     async fn pod_sandbox_stats(

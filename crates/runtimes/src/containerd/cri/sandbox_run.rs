@@ -4,7 +4,7 @@
 //! `internal/cri/server/podsandbox/sandbox_run.go` `Controller.Start`.
 
 use super::store::{Network, Sandbox, SandboxState};
-use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed};
+use super::{CriPlugin, Inner, ROOT, STATE, failed, prefixed, validate};
 use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{NamespaceRequest, Spec};
@@ -274,7 +274,17 @@ impl CriPlugin {
         let id = &sandbox.id;
         node.make_private_dir(ctx, &sandbox_dir(ROOT, id));
         node.make_private_dir(ctx, &sandbox_dir(STATE, id));
-        let spec = self.sandbox_container_spec(sandbox, config);
+        let options = namespace_options(config);
+        let user_namespace = validate::user_namespace(options.userns_options.as_ref());
+        let user_namespace = user_namespace.map_err(|error| {
+            self.remove_sandbox_dirs(ctx, id);
+            let doing = "failed to generate sandbox container spec: user namespace configuration";
+            prefixed(doing, error)
+        })?;
+        let mut spec = self.sandbox_container_spec(sandbox, config);
+        if user_namespace {
+            spec.namespaces.push((NamespaceKind::User, NamespaceRequest::New));
+        }
         let new = ContainerSpec {
             id: id.clone(),
             image: pause_image.clone(),
