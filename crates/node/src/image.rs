@@ -96,6 +96,7 @@ const KNOWN: &[Known] = &[
     Known::new("mysql", 182_000_000, DOCKER_ENTRYPOINT, &["mysqld"], &[3306]),
     Known::new("python", 357_000_000, &[], &["python3"], &[]),
     Known { user: "65535:65535", ..Known::new("pause", 301_773, &["/pause"], &[], &[]) },
+    Known::new("pause-amd64", 301_773, &["/pause"], &[], &[]),
     Known::new("agnhost", 51_100_000, &["/agnhost"], &["pause"], &[]),
     Known::new("etcd", 98_900_000, &[], &["etcd"], &[2379, 2380]),
     // What critest pulls to see whether users and tags come out right.

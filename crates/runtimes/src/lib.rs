@@ -24,5 +24,6 @@ pub mod crio;
 pub mod docker;
 pub mod fake;
 pub mod oci;
+pub mod rktshim;
 
 mod server;

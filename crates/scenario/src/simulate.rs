@@ -81,8 +81,74 @@ impl Machine {
 pub struct Simulation {
     sim: Sim,
     header: Header,
-    kubelet: Kubelet,
+    kubelet: Agent,
     minor: u16,
+}
+
+/// Whoever works on the node's pods.
+#[derive(Clone)]
+enum Agent {
+    /// A kubelet that speaks the CRI.
+    Kubelet(Kubelet),
+    /// The kubelet of 1.4, with its runtimes inside it.
+    BeforeCri(precri::Kubelet),
+}
+
+impl Agent {
+    fn add_pod(&self, pod: Rc<api::Pod>) {
+        match self {
+            Self::Kubelet(kubelet) => kubelet.add_pod(pod),
+            Self::BeforeCri(kubelet) => kubelet.add_pod(pod),
+        };
+    }
+
+    fn add_static_pod(&self, pod: Rc<api::Pod>) {
+        match self {
+            Self::Kubelet(kubelet) => kubelet.add_static_pod(pod),
+            Self::BeforeCri(kubelet) => kubelet.add_pod(pod),
+        };
+    }
+
+    fn remove_static_pod(&self, name: &str) {
+        match self {
+            Self::Kubelet(kubelet) => {
+                if let Some(uid) = kubelet.uid_of("default", name) {
+                    kubelet.remove_static_pod(&uid);
+                }
+            }
+            Self::BeforeCri(kubelet) => kubelet.delete_pod(name, None),
+        }
+    }
+
+    fn set_memory_available(&self, bytes: Option<u64>) {
+        match self {
+            Self::Kubelet(kubelet) => kubelet.set_memory_available(bytes),
+            // It evicts nothing.
+            Self::BeforeCri(_) => {}
+        }
+    }
+
+    fn delete_pod(&self, name: &str, grace: Option<i64>) {
+        match self {
+            Self::Kubelet(kubelet) => {
+                if let Some(uid) = kubelet.uid_of("default", name) {
+                    kubelet.delete_pod(&uid, grace);
+                }
+            }
+            Self::BeforeCri(kubelet) => kubelet.delete_pod(name, grace),
+        }
+    }
+
+    fn running_pods(&self) -> usize {
+        match self {
+            Self::BeforeCri(kubelet) => kubelet.running_pods(),
+            Self::Kubelet(kubelet) => {
+                let pods = kubelet.pods();
+                let statuses = pods.iter().filter_map(|pod| kubelet.pod_status(&pod.metadata.uid));
+                statuses.filter(|status| status.phase == "Running").count()
+            }
+        }
+    }
 }
 
 impl Simulation {
@@ -103,11 +169,16 @@ impl Simulation {
 
         let version = scenario.kubernetes.unwrap_or(stack.kubernetes());
         let start_up = scenario.kubelet.start_up.as_ref();
-        let start = |ctx: &_, node: &_, registry, programs| match start_up {
-            Some(_) => stack.install(version, ctx, node, registry, programs),
-            None => (stack.start(version, ctx, node, registry, programs), None),
+        let start = |ctx: &_, node: &_, registry: Rc<Registry>, programs: Rc<Programs>| {
+            let inside = stack.start_before_cri(ctx, node, registry.clone(), programs.clone());
+            let (endpoint, dockershim) = match start_up {
+                Some(_) => stack.install(version, ctx, node, registry, programs),
+                None => (stack.start(version, ctx, node, registry, programs), None),
+            };
+            (endpoint, (dockershim, inside))
         };
-        let (machine, dockershim) = Machine::with_stack(scenario, stack, Time::ZERO, start);
+        let (machine, (dockershim, inside)) =
+            Machine::with_stack(scenario, stack, Time::ZERO, start);
         let Machine { sim, node, endpoint, header } = machine;
         let ctx = sim.ctx();
         let config = KubeletConfig {
@@ -116,24 +187,29 @@ impl Simulation {
             image_fs_bytes: scenario.kubelet.image_disk_mebibytes.map(|mebibytes| mebibytes << 20),
             ..KubeletConfig::default()
         };
-        let host = NodeHost {
-            node: node.clone(),
-            ctx: ctx.clone(),
-            config_maps: scenario.config_maps.clone(),
-            secrets: scenario.secrets.clone(),
-        };
-        let kubelet = Kubelet::install(&sim, config.clone(), endpoint, Rc::new(host));
-        match start_up {
-            None => kubelet.restart(),
-            Some(asked) => {
-                let own = if dockershim.is_some() { "docker" } else { "remote" };
-                let start = StartUp {
-                    container_runtime: asked.container_runtime.as_deref().unwrap_or(own).into(),
-                    dockerless: asked.dockerless,
+        let kubelet = match inside {
+            Some(runtime) => Agent::BeforeCri(precri::Kubelet::start(&sim, runtime)),
+            None => {
+                let host = NodeHost {
+                    node: node.clone(),
+                    ctx: ctx.clone(),
+                    config_maps: scenario.config_maps.clone(),
+                    secrets: scenario.secrets.clone(),
                 };
-                sim.spawn(start_up_with(kubelet.clone(), ctx.clone(), start, dockershim));
+                let kubelet = Kubelet::install(&sim, config.clone(), endpoint, Rc::new(host));
+                match start_up {
+                    None => kubelet.restart(),
+                    Some(asked) => {
+                        let own = if dockershim.is_some() { "docker" } else { "remote" };
+                        let runtime = asked.container_runtime.as_deref().unwrap_or(own);
+                        let dockerless = asked.dockerless;
+                        let start = StartUp { container_runtime: runtime.into(), dockerless };
+                        sim.spawn(start_up_with(kubelet.clone(), ctx.clone(), start, dockershim));
+                    }
+                }
+                Agent::Kubelet(kubelet)
             }
-        }
+        };
         let simulation = Self { sim, header, kubelet, minor: version.minor };
         simulation.apply(Duration::ZERO, pods);
         for (number, pod) in static_pods.iter().enumerate() {
@@ -150,18 +226,12 @@ impl Simulation {
                 Action::Apply { .. } => {}
                 Action::DeletePod { name, grace_period_seconds } => {
                     simulation.at(step.at.0, move |kubelet| {
-                        if let Some(uid) = kubelet.uid_of("default", &name) {
-                            kubelet.delete_pod(&uid, grace_period_seconds);
-                        }
+                        kubelet.delete_pod(&name, grace_period_seconds);
                     });
                 }
                 Action::RemoveStaticPod { name } => {
                     let name = format!("{name}-{}", config.node_name);
-                    simulation.at(step.at.0, move |kubelet| {
-                        if let Some(uid) = kubelet.uid_of("default", &name) {
-                            kubelet.remove_static_pod(&uid);
-                        }
-                    });
+                    simulation.at(step.at.0, move |kubelet| kubelet.remove_static_pod(&name));
                 }
                 Action::NodeMemory { available_mebibytes } => {
                     let bytes = available_mebibytes.map(|mebibytes| mebibytes << 20);
@@ -192,7 +262,7 @@ impl Simulation {
     }
 
     /// Does something to the kubelet's pods at a moment.
-    fn at(&self, after: Duration, action: impl FnOnce(&Kubelet) + 'static) {
+    fn at(&self, after: Duration, action: impl FnOnce(&Agent) + 'static) {
         let (sim, kubelet) = (self.sim.clone(), self.kubelet.clone());
         self.sim.spawn(async move {
             sim.sleep_until(Time::ZERO + after).await;
@@ -206,18 +276,10 @@ impl Simulation {
         &self.sim
     }
 
-    /// The kubelet.
-    #[must_use]
-    pub const fn kubelet(&self) -> &Kubelet {
-        &self.kubelet
-    }
-
     /// How many pods are in phase `Running`.
     #[must_use]
     pub fn running_pods(&self) -> usize {
-        let pods = self.kubelet.pods();
-        let statuses = pods.iter().filter_map(|pod| self.kubelet.pod_status(&pod.metadata.uid));
-        statuses.filter(|status| status.phase == "Running").count()
+        self.kubelet.running_pods()
     }
 
     /// Goes on until so many pods are in phase `Running`, or up to an hour of virtual time; true if

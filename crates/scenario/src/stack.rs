@@ -1,6 +1,6 @@
 //! The stacks that a scenario can run on.
 
-use runtimes::{containerd, crio, docker};
+use runtimes::{containerd, crio, docker, rktshim};
 use serde::Deserialize;
 use sim::{Ctx, Endpoint};
 use std::rc::Rc;
@@ -20,12 +20,32 @@ pub enum Stack {
     Crio,
     /// dockershim's successor, a process of its own.
     CriDockerd,
+    /// Docker, driven by the kubelet itself, before the CRI.
+    Dockertools,
+    /// rkt, driven by the kubelet itself, before the CRI.
+    Rkt,
+    /// The place for rkt behind the CRI.
+    Rktshim,
 }
 
 impl Stack {
     /// Every stack.
-    pub const ALL: [Self; 5] =
-        [Self::Dockershim, Self::Containerd, Self::CriContainerd, Self::Crio, Self::CriDockerd];
+    pub const ALL: [Self; 8] = [
+        Self::Dockershim,
+        Self::Containerd,
+        Self::CriContainerd,
+        Self::Crio,
+        Self::CriDockerd,
+        Self::Dockertools,
+        Self::Rkt,
+        Self::Rktshim,
+    ];
+
+    /// Whether the kubelet speaks the CRI.
+    #[must_use]
+    pub const fn has_cri(self) -> bool {
+        !matches!(self, Self::Dockertools | Self::Rkt)
+    }
 
     /// The key in scenarios, links and commands.
     #[must_use]
@@ -36,6 +56,9 @@ impl Stack {
             Self::CriContainerd => "cri-containerd",
             Self::Crio => "crio",
             Self::CriDockerd => "cri-dockerd",
+            Self::Dockertools => "dockertools",
+            Self::Rkt => "rkt",
+            Self::Rktshim => "rktshim",
         }
     }
 
@@ -60,6 +83,8 @@ impl Stack {
         match self {
             Self::Dockershim => kubelet::Version::V1_22,
             Self::CriContainerd => kubelet::Version::minor(8),
+            Self::Dockertools | Self::Rkt => kubelet::Version::minor(4),
+            Self::Rktshim => kubelet::Version::minor(5),
             Self::Containerd | Self::Crio | Self::CriDockerd => kubelet::Version::V1_36,
         }
     }
@@ -68,6 +93,21 @@ impl Stack {
         match self {
             Self::CriContainerd => containerd::Flavor::Daemon,
             _ => containerd::Flavor::Plugin,
+        }
+    }
+
+    /// Starts the runtime that is a part of the kubelet, if the stack has one.
+    pub(crate) fn start_before_cri(
+        self,
+        ctx: &Ctx,
+        node: &node::Node,
+        registry: Rc<node::Registry>,
+        programs: Rc<node::Programs>,
+    ) -> Option<Rc<dyn precri::Runtime>> {
+        match self {
+            Self::Dockertools => Some(precri::start_docker(ctx, node, registry, programs)),
+            Self::Rkt => Some(precri::start_rkt(ctx, node, registry, programs)),
+            _ => None,
         }
     }
 
@@ -95,6 +135,8 @@ impl Stack {
                     ..docker::DockerOptions::cri_dockerd()
                 },
             ),
+            // Without the CRI, whoever dials finds nothing that answers.
+            Self::Rktshim | Self::Dockertools | Self::Rkt => rktshim::start(ctx, node),
             Self::Crio => crio::start(
                 ctx,
                 node,
@@ -145,8 +187,13 @@ impl Stack {
     #[must_use]
     pub fn topology(self, version: kubelet::Version) -> Topology {
         let mut topology = Topology::default();
-        kubelet::topology::add(&mut topology);
+        if self.has_cri() {
+            kubelet::topology::add(&mut topology);
+        }
         match self {
+            Self::Dockertools => precri::topology::docker(&mut topology),
+            Self::Rkt => precri::topology::rkt(&mut topology),
+            Self::Rktshim => rktshim::topology(&mut topology),
             Self::Dockershim => docker::topology(&mut topology),
             Self::Containerd | Self::CriContainerd => {
                 containerd::topology(&mut topology, self.containerd_flavor());

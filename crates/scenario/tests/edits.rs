@@ -23,7 +23,8 @@ fn started(trace: &Trace) -> (u32, Time) {
 
 #[test]
 fn a_step_changes_nothing_before_its_moment() {
-    for stack in Stack::ALL {
+    for stack in Stack::ALL.into_iter().filter(|stack| *stack != Stack::Rktshim && stack.has_cri())
+    {
         let before = run(&single(), stack);
         let (pid, at) = started(&before);
         let at = Duration::from_nanos(at.0) + Duration::from_secs(2);

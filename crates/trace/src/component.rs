@@ -69,16 +69,26 @@ components! {
     StatusManager "status-manager" "status manager" Kubelet Library,
     /// Container, sandbox and image garbage collection.
     GarbageCollector "garbage-collector" "garbage collector" Kubelet Library,
+    /// `DockerManager` (`pkg/kubelet/dockertools`), before the CRI.
+    DockerManager "docker-manager" "DockerManager" Kubelet Library,
+    /// The rkt runtime (`pkg/kubelet/rkt`), before the CRI.
+    RktRuntime "rkt-runtime" "rkt runtime" Kubelet Library,
     /// The gRPC client of the kubelet (`pkg/kubelet/cri/remote`).
     CriClient "cri-client" "CRI client" Kubelet Library,
     /// The CRI server inside the kubelet that speaks to Docker.
     Dockershim "dockershim" "dockershim" Shim Library,
+    /// The place for rkt behind the CRI (`pkg/kubelet/rktshim`), which was never filled.
+    Rktshim "rktshim" "rktshim" Shim Library,
     /// Dockershim's successor, a process of its own.
     CriDockerd "cri-dockerd" "cri-dockerd" Shim Process,
     /// containerd's CRI server before it was a plugin: a process of its own.
     CriContainerd "cri-containerd" "cri-containerd" Shim Process,
     /// The Docker daemon.
     Dockerd "dockerd" "dockerd" Daemon Process,
+    /// systemd.
+    Systemd "systemd" "systemd" Daemon Process,
+    /// rkt's gRPC service, which can only be read from.
+    RktApi "rkt-api" "rkt api-service" Daemon Process,
     /// containerd.
     Containerd "containerd" "containerd" Daemon Process,
     /// The CRI plugin inside containerd.
@@ -93,6 +103,10 @@ components! {
     ContainerdShim "containerd-shim" "containerd-shim-runc-v2" Monitor Process,
     /// containerd's shim of version 1, one for each container.
     ContainerdShimV1 "containerd-shim-v1" "containerd-shim" Monitor Process,
+    /// rkt's stage1, which holds a pod's programs.
+    Stage1 "stage1" "systemd-nspawn" Monitor Process,
+    /// rkt's command line.
+    Rkt "rkt" "rkt" Oci Process,
     /// The OCI runtime.
     Runc "runc" "runc" Oci Process,
     /// CRI-O's preferred OCI runtime.
@@ -160,6 +174,8 @@ pub enum Protocol {
     Exec,
     /// Exec of a CNI plugin: configuration on standard input, result on standard output.
     Cni,
+    /// systemd's interface: messages on D-Bus.
+    Dbus,
     /// HTTPS to another machine.
     Https,
     /// System calls.
@@ -179,7 +195,13 @@ impl Protocol {
     pub const fn messages(self) -> usize {
         match self {
             Self::Function | Self::Syscall | Self::Exec => 0,
-            Self::Cri | Self::Grpc | Self::DockerApi | Self::Ttrpc | Self::Cni | Self::Https => 2,
+            Self::Cri
+            | Self::Grpc
+            | Self::DockerApi
+            | Self::Ttrpc
+            | Self::Cni
+            | Self::Dbus
+            | Self::Https => 2,
         }
     }
 
@@ -194,6 +216,7 @@ impl Protocol {
             Self::Ttrpc => "ttrpc",
             Self::Exec => "fork/exec",
             Self::Cni => "CNI (exec)",
+            Self::Dbus => "D-Bus",
             Self::Https => "HTTPS",
             Self::Syscall => "system call",
         }
@@ -210,6 +233,7 @@ impl Protocol {
             Self::Ttrpc => "ttrpc",
             Self::Exec => "exec",
             Self::Cni => "cni",
+            Self::Dbus => "dbus",
             Self::Https => "https",
             Self::Syscall => "syscall",
         }

@@ -48,6 +48,7 @@ const KNOWN: &[Known] = &[
     ),
     Known("pause", Base::Scratch, &["/pause"]),
     Known("pause-amd64", Base::Scratch, &["/pause"]),
+    Known("pause-amd64", Base::Scratch, &["/pause"]),
     Known("agnhost", Base::Alpine, &["/agnhost", "/usr/bin/curl", "/usr/bin/dig"]),
 ];
 

@@ -27,7 +27,7 @@ mod views;
 pub use views::Views;
 
 use crate::cni::{CONFIG_0_4, Cni};
-use crate::containerd::Containerd;
+use crate::containerd::{Containerd, link_shim};
 use engine::DockerEngine;
 use node::{Node, ProcessSpec, Programs, Registry};
 use programs::NodePrograms;
@@ -150,32 +150,37 @@ pub fn topology_cri_dockerd(topology: &mut Topology) {
 }
 
 fn below(topology: &mut Topology, flavor: Flavor) {
-    use Component::{Cni, Containerd, ContainerdShim, CriClient, Dockerd, Kernel, Registry, Runc};
+    use Component::{Cni, CriClient, Dockerd, Kernel};
     let shim = flavor.component();
     let socket = flavor.socket().trim_start_matches("unix://");
+    daemon(topology, Component::ContainerdShim);
+    topology
+        .link_at(CriClient, shim, Protocol::Cri, socket)
+        .link_at(shim, Dockerd, Protocol::DockerApi, "/var/run/docker.sock")
+        .link_at(shim, Cni, Protocol::Cni, dockershim::BIN_DIR)
+        .link(shim, Kernel, Protocol::Exec);
+}
+
+/// The daemon and everything below it, with containerd's shims of version 1: before the CRI the
+/// kubelet spoke to it itself.
+pub fn topology_before_cri(topology: &mut Topology) {
+    daemon(topology, Component::ContainerdShimV1);
+}
+
+fn daemon(topology: &mut Topology, shim: Component) {
+    use Component::{Cni, Containerd, Dockerd, Kernel, Registry, Runc};
     topology
         .add(Dockerd)
         .add(Containerd)
-        .add(ContainerdShim)
+        .add(shim)
         .add(Runc)
         .add(Cni)
         .add(Kernel)
         .add(Registry)
-        .link_at(CriClient, shim, Protocol::Cri, socket)
-        .link_at(shim, Dockerd, Protocol::DockerApi, "/var/run/docker.sock")
-        .link_at(shim, Cni, Protocol::Cni, dockershim::BIN_DIR)
-        .link(shim, Kernel, Protocol::Exec)
         .link_at(Dockerd, Containerd, Protocol::Grpc, "/run/containerd/containerd.sock")
         .link(Dockerd, Registry, Protocol::Https)
-        .link(Containerd, ContainerdShim, Protocol::Exec)
-        .link_at(Containerd, ContainerdShim, Protocol::Ttrpc, "/run/containerd/s")
-        .link_at(
-            ContainerdShim,
-            Containerd,
-            Protocol::Ttrpc,
-            "/run/containerd/containerd.sock.ttrpc",
-        )
-        .link(ContainerdShim, Runc, Protocol::Exec)
+        .link(shim, Runc, Protocol::Exec)
         .link(Runc, Kernel, Protocol::Syscall)
         .link(Cni, Kernel, Protocol::Syscall);
+    link_shim(topology, shim);
 }

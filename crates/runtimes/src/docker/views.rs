@@ -1,8 +1,6 @@
 //! Docker's containers as the CRI sees them, for the trace.
 
-use super::dockershim::naming::{
-    CONTAINER_NAME_LABEL, SANDBOX_ID_LABEL, TYPE_CONTAINER, TYPE_LABEL, TYPE_SANDBOX, parse_name,
-};
+use super::dockershim::naming::{Identity, ParsedName, SANDBOX_ID_LABEL, identify};
 use super::engine::{ContainerState, CreateBody};
 use sim::{Changes, Ctx};
 use std::cell::RefCell;
@@ -36,15 +34,16 @@ impl Views {
         state: &ContainerState,
     ) {
         self.changes.mark();
-        match body.labels.get(TYPE_LABEL).map(String::as_str) {
-            Some(TYPE_SANDBOX) => self.sandbox_changed(ctx, id, name, state),
-            Some(TYPE_CONTAINER) => container_changed(ctx, id, name, body, state),
-            _ => {}
+        match identify(name, &body.labels) {
+            Some(Identity { name, is_sandbox: true }) => {
+                self.sandbox_changed(ctx, id, name, state);
+            }
+            Some(Identity { name, .. }) => container_changed(ctx, id, name, body, state),
+            None => {}
         }
     }
 
-    fn sandbox_changed(&self, ctx: &Ctx, id: &Rc<str>, name: &str, state: &ContainerState) {
-        let Ok(parsed) = parse_name(name, "sandbox") else { return };
+    fn sandbox_changed(&self, ctx: &Ctx, id: &Rc<str>, parsed: ParsedName, state: &ContainerState) {
         let known = self.sandboxes.borrow().get(id).cloned();
         let ip = known.filter(|_| state.running).map_or_else(|| "".into(), |view| view.ip.clone());
         let view = Rc::new(SandboxView {
@@ -60,7 +59,7 @@ impl Views {
     }
 
     /// A sandbox has got its address.
-    pub(super) fn set_ip(&self, ctx: &Ctx, id: &str, ip: &str) {
+    pub fn set_ip(&self, ctx: &Ctx, id: &str, ip: &str) {
         let changed = {
             let mut sandboxes = self.sandboxes.borrow_mut();
             sandboxes.get_mut(id).map(|view| {
@@ -75,17 +74,17 @@ impl Views {
     }
 
     /// A container of Docker's is gone.
-    pub(super) fn removed(&self, ctx: &Ctx, id: &Rc<str>, body: &CreateBody) {
+    pub(super) fn removed(&self, ctx: &Ctx, id: &Rc<str>, name: &str, body: &CreateBody) {
         self.changes.mark();
-        match body.labels.get(TYPE_LABEL).map(String::as_str) {
-            Some(TYPE_SANDBOX) => {
+        match identify(name, &body.labels) {
+            Some(Identity { is_sandbox: true, .. }) => {
                 self.sandboxes.borrow_mut().remove(id);
                 ctx.effect(Effect::SandboxRemoved { id: Rc::clone(id) });
             }
-            Some(TYPE_CONTAINER) => {
+            Some(_) => {
                 ctx.effect(Effect::ContainerRemoved { id: Rc::clone(id) });
             }
-            _ => {}
+            None => {}
         }
     }
 }
@@ -93,11 +92,10 @@ impl Views {
 fn container_changed(
     ctx: &Ctx,
     id: &Rc<str>,
-    name: &str,
+    parsed: ParsedName,
     body: &CreateBody,
     state: &ContainerState,
 ) {
-    let Ok(parsed) = parse_name(name, "container") else { return };
     let never_ran = state.finished_at.is_none() && state.exit_code != 0;
     let (view_state, reason) = match state {
         ContainerState { running: true, .. } => (ViewState::Running, ""),
@@ -111,13 +109,14 @@ fn container_changed(
         _ if never_ran => (ViewState::Exited, "ContainerCannotRun"),
         _ => (ViewState::Created, ""),
     };
-    let sandbox = body.labels.get(SANDBOX_ID_LABEL).map_or("", String::as_str);
-    let name = body.labels.get(CONTAINER_NAME_LABEL).unwrap_or(&parsed.container);
+    // Before the CRI only the network said whose pod it was.
+    let of_network = body.host_config.network_mode.strip_prefix("container:");
+    let sandbox = body.labels.get(SANDBOX_ID_LABEL).map(String::as_str).or(of_network);
     ctx.effect(Effect::Container(Rc::new(ContainerView {
         id: Rc::clone(id),
-        sandbox_id: sandbox.into(),
+        sandbox_id: sandbox.unwrap_or_default().into(),
         pod_uid: parsed.uid.into(),
-        name: name.as_str().into(),
+        name: parsed.container.into(),
         attempt: parsed.attempt,
         state: view_state,
         image: body.image.as_str().into(),

@@ -5,7 +5,7 @@
 
 use super::{Dockerd, ROOT};
 use crate::containerd::{ContainerSpec, Rootfs};
-use crate::docker::dockershim::naming::{CONTAINER_NAME_LABEL, parse_name};
+use crate::docker::dockershim::naming::{Identity, identify};
 use crate::docker::engine::{
     ApiFields, ContainerJson, ContainerState, ContainerSummary, CreateBody, EngineError, ExecState,
     Filters, Resources, Response,
@@ -298,12 +298,9 @@ impl Dockerd {
 
     /// Whose program it is: the pod's and container's names where there are any.
     fn program_names(&self, container: &Container) -> (String, String, u32) {
-        match parse_name(&container.name, "container") {
-            Ok(parsed) => {
-                let label = container.body.labels.get(CONTAINER_NAME_LABEL).cloned();
-                (parsed.pod, label.unwrap_or(parsed.container), parsed.attempt)
-            }
-            Err(_) => (String::new(), container.name.trim_start_matches('/').to_owned(), 0),
+        match identify(&container.name, &container.body.labels) {
+            Some(Identity { name, .. }) => (name.pod, name.container, name.attempt),
+            None => (String::new(), container.name.trim_start_matches('/').to_owned(), 0),
         }
     }
 
@@ -541,7 +538,7 @@ impl Dockerd {
             drop(names);
             self.0.node.remove_dir_all(ctx, &container.directory());
             self.0.execs.borrow_mut().retain(|_, exec| exec.container.id != container.id);
-            self.0.views.removed(ctx, &container.id, &container.body);
+            self.0.views.removed(ctx, &container.id, &container.name, &container.body);
         }
         Ok(Response::NoContent)
     }

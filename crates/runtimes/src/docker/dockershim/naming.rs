@@ -73,6 +73,42 @@ pub(crate) fn parse_name(name: &str, kind: &str) -> Result<ParsedName, String> {
     })
 }
 
+/// What a container of Docker's is to Kubernetes.
+pub(crate) struct Identity {
+    pub(crate) name: ParsedName,
+    /// Whether it stands for its pod.
+    pub(crate) is_sandbox: bool,
+}
+
+/// What Kubernetes calls a container: by its name where dockershim made it, by its labels where
+/// the kubelet of 1.4 did, whose names have a hash and random digits. None of others.
+pub(crate) fn identify(name: &str, labels: &BTreeMap<String, String>) -> Option<Identity> {
+    let label = |key: &str| labels.get(key).cloned();
+    if let Some(kind) = labels.get(TYPE_LABEL) {
+        let is_sandbox = kind == TYPE_SANDBOX;
+        if !is_sandbox && kind != TYPE_CONTAINER {
+            return None;
+        }
+        let mut name = parse_name(name, if is_sandbox { "sandbox" } else { "container" }).ok()?;
+        if !is_sandbox && let Some(container) = label(CONTAINER_NAME_LABEL) {
+            name.container = container;
+        }
+        return Some(Identity { name, is_sandbox });
+    }
+    let container = label(CONTAINER_NAME_LABEL)?;
+    let attempt = label("io.kubernetes.container.restartCount");
+    Some(Identity {
+        is_sandbox: container == SANDBOX_CONTAINER,
+        name: ParsedName {
+            container,
+            pod: label("io.kubernetes.pod.name")?,
+            namespace: label("io.kubernetes.pod.namespace")?,
+            uid: label("io.kubernetes.pod.uid")?,
+            attempt: attempt.and_then(|count| count.parse().ok()).unwrap_or_default(),
+        },
+    })
+}
+
 /// Labels and annotations as labels.
 pub(super) fn make_labels(
     labels: &BTreeMap<String, String>,
