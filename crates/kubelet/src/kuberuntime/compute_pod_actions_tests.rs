@@ -216,6 +216,9 @@ fn new_sandboxes() {
         world.status.sandboxes[0].ips.clear();
     };
     assert_eq!(changed(&host), no(0));
+    let world = ALWAYS();
+    let actions = compute_pod_actions(&world.pod, &world.status, false, &world);
+    assert_eq!(&*actions.sandbox_id, "sandbox0", "what is to be done is done in it");
 }
 
 #[test]
@@ -459,6 +462,16 @@ fn restart_rules() {
             world.set("foo2", State::Exited, 0);
         },
         "kill-pod sandbox(1) start[0,2]",
+    );
+    check(
+        "in an old kubelet's new sandbox the pod's policy decides",
+        ALWAYS().at(34),
+        |world| {
+            world.status.sandboxes[0].ready = false;
+            world.pod.spec.containers[1].restart_policy = Some("OnFailure".into());
+            world.set("foo2", State::Exited, 0);
+        },
+        "kill-pod sandbox(1) start[0,1,2]",
     );
     let mut world = NEVER();
     with("RestartAllContainers", 42)(&mut world);
