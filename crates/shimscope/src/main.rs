@@ -20,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Simulate a Pod manifest or a scenario and print the trace
     Simulate(Simulate),
+    /// Write a recorded trace in the format of another program
+    Export(Export),
     /// Serve the CRI on a socket: a simulated node for crictl, critest or a kubelet
     Serve(Serve),
     /// Stand between a kubelet and its runtime and write down what they say
@@ -69,12 +71,45 @@ struct Simulate {
     /// How long to simulate in virtual time, such as 60s
     #[arg(long)]
     until: Option<ScenarioDuration>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Export {
+    /// The trace: what --format json, serve --record or record wrote; - for standard input
+    trace: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Output {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// How deep a table goes: 1 SyncPod steps, 2 CRI calls, 3 hops, 4 effects
+    format: TraceFormat,
+    /// How deep it goes: 1 SyncPod steps, 2 CRI calls, 3 hops, 4 effects; JSON always has all
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
     detail: u8,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum TraceFormat {
+    /// One line for an event
+    #[default]
+    Table,
+    /// The whole trace
+    Json,
+    /// A Markdown table of the calls
+    Markdown,
+    /// A Mermaid sequence diagram
+    Mermaid,
+    /// A PlantUML sequence diagram
+    Plantuml,
+    /// JSON trace events, for Perfetto or chrome://tracing
+    ChromeTrace,
+    /// OpenTelemetry traces as OTLP JSON
+    Otlp,
 }
 
 #[derive(clap::Args)]
@@ -158,6 +193,7 @@ fn main() -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let text = match Arguments::parse().command {
         Command::Simulate(arguments) => simulate(&arguments)?,
+        Command::Export(arguments) => export(&arguments)?,
         Command::Serve(arguments) => {
             serve(arguments)?;
             String::new()
@@ -235,7 +271,7 @@ fn simulate(arguments: &Simulate) -> Result<String> {
             bail!("{}", problems.join("\n"));
         }
     };
-    render(&trace, arguments)
+    render(&trace, &arguments.output)
 }
 
 fn serve(arguments: Serve) -> Result<()> {
@@ -247,13 +283,25 @@ fn serve(arguments: Serve) -> Result<()> {
     serve::run(&serve::Options { stack, scenario, listen, shared: share, record })
 }
 
-fn render(trace: &Trace, arguments: &Simulate) -> Result<String> {
-    Ok(match arguments.format {
-        Format::Table => {
-            let level = Level::try_from(arguments.detail).map_err(anyhow::Error::msg)?;
-            trace::listing::listing(trace, level)
+fn export(arguments: &Export) -> Result<String> {
+    let text = read(&arguments.trace)?;
+    let trace = Trace::parse(&text)
+        .map_err(|problem| anyhow::anyhow!("{}: {problem}", arguments.trace.display()))?;
+    render(&trace, &arguments.output)
+}
+
+fn render(trace: &Trace, output: &Output) -> Result<String> {
+    let level = Level::try_from(output.detail).map_err(anyhow::Error::msg)?;
+    Ok(match output.format {
+        TraceFormat::Table => trace::listing::listing(trace, level),
+        TraceFormat::Json => serde_json::to_string(trace)? + "\n",
+        TraceFormat::Markdown => trace::export::markdown(trace, level),
+        TraceFormat::Mermaid => trace::export::mermaid(trace, level),
+        TraceFormat::Plantuml => trace::export::plantuml(trace, level),
+        TraceFormat::ChromeTrace => {
+            serde_json::to_string(&trace::export::chrome_trace(trace, level))? + "\n"
         }
-        Format::Json => serde_json::to_string(trace)? + "\n",
+        TraceFormat::Otlp => serde_json::to_string(&trace::export::otlp(trace, level))? + "\n",
     })
 }
 

@@ -82,3 +82,20 @@ fn every_built_in_scenario_is_listed_and_simulates() {
         assert!(ended.ok && ended.out.lines().count() > 5, "{name}: {}{}", ended.out, ended.err);
     }
 }
+
+#[test]
+fn a_recorded_trace_is_exported_as_a_simulated_one() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported.json");
+    let simulate = ["simulate", "--scenario", "single-container", "--format"];
+    let json = shimscope(&[&simulate[..], &["json"]].concat());
+    std::fs::write(&file, json.out).expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    for format in ["table", "json", "markdown", "mermaid", "plantuml", "chrome-trace", "otlp"] {
+        let simulated = shimscope(&[&simulate[..], &[format]].concat());
+        let exported = shimscope(&["export", file, "--format", format]);
+        assert!(simulated.ok && exported.ok, "{format}: {}{}", simulated.err, exported.err);
+        assert!(!exported.out.is_empty() && simulated.out == exported.out, "{format} differs");
+    }
+    let wrong = shimscope(&["export", data("golden/single/pod.yaml").to_str().expect("UTF-8")]);
+    assert!(!wrong.ok && wrong.err.contains("pod.yaml"), "{}", wrong.err);
+}

@@ -39,6 +39,7 @@ pub use player::Player;
 
 pub mod account;
 pub mod causality;
+pub mod export;
 pub mod listing;
 pub mod milestone;
 pub mod pattern;

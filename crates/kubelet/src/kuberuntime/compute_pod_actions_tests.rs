@@ -685,6 +685,18 @@ fn what_is_easily_overlooked() {
         "kill-pod sandbox(1) start[0,1,2]",
     );
     check(
+        "an old kubelet, containers that have succeeded, and an init container that has failed since",
+        World::initializing("OnFailure").at(22),
+        |world| {
+            world.status.sandboxes[0].ready = false;
+            world.set("init3", State::Exited, 1);
+            for name in ["foo1", "foo2", "foo3"] {
+                world.set(name, State::Exited, 0);
+            }
+        },
+        "kill-pod sandbox(1) init[0]",
+    );
+    check(
         "an unknown init container that must not restart by its own policy",
         World::initializing("Always"),
         |world| {
