@@ -39,6 +39,13 @@ pub trait Host {
         None
     }
 
+    /// The variables that say where the Services of the namespace are; none where there are none.
+    ///
+    /// Upstream: `pkg/kubelet/envvars/envvars.go` `FromServices`.
+    fn service_environment(&self, _namespace: &str) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Connects from the node and asks: what the other side says, or why it could not be asked or
     /// is not well. Whoever calls limits the time.
     fn connect<'a>(&'a self, _ctx: &'a Ctx, _connection: &'a Connection<'a>) -> Answer<'a> {

@@ -212,13 +212,15 @@ impl ImageSpec {
     #[must_use]
     pub fn process_args(&self, name: &str, command: &[Rc<str>], args: &[Rc<str>]) -> Vec<Rc<str>> {
         let args = if command.is_empty() && args.is_empty() { &*self.cmd } else { args };
-        let command = if command.is_empty() { &*self.entrypoint } else { command };
-        let all: Vec<Rc<str>> = command.iter().chain(args).cloned().collect();
-        if !all.is_empty() {
-            return all;
+        if !command.is_empty() {
+            return command.iter().chain(args).cloned().collect();
         }
-        let (repository, _) = split_tag(name);
-        vec![format!("/{}", repository.rsplit('/').next().unwrap_or(repository)).into()]
+        if self.entrypoint.is_empty() && self.cmd.is_empty() {
+            let (repository, _) = split_tag(name);
+            let program = format!("/{}", repository.rsplit('/').next().unwrap_or(repository));
+            return [program.into()].into_iter().chain(args.iter().cloned()).collect();
+        }
+        self.entrypoint.iter().chain(args).cloned().collect()
     }
 
     /// The environment of a container: the image's, the host name, the request's in place of both.
@@ -331,6 +333,8 @@ mod tests {
         assert_eq!(args(&["sh"], &["-c", "x"]), "sh -c x");
         let unknown = ImageSpec::assume("example.com/app:1");
         assert_eq!(unknown.process_args("example.com/app:1", &[], &[]), words(&["/app"]));
+        let with_arg = unknown.process_args("example.com/app:1", &[], &words(&["-v"]));
+        assert_eq!(with_arg, words(&["/app", "-v"]));
         let env = image.environment("web", words(&["REDIS_VERSION=1", "A=b"]));
         assert_eq!(env[1..], words(&["REDIS_VERSION=1", "HOSTNAME=web", "A=b"]));
         assert_eq!(user_and_group("1000:2000"), (1000, 2000));

@@ -449,6 +449,11 @@ impl Node {
         }
     }
 
+    /// Ends a process because its control group has used more memory than it may.
+    pub fn kill_for_memory(&self, ctx: &Ctx, pid: u32) {
+        self.end_process(ctx, pid, Exit { code: 128 + SIGKILL, oom_killed: true });
+    }
+
     /// Waits until a process has ended and says how; one that ended before and is no zombie, with
     /// exit code 255, as containerd reports what it does not know. Does not reap.
     pub async fn wait(&self, pid: u32) -> Exit {

@@ -73,6 +73,8 @@ pub struct Surroundings {
     pub readonly_rootfs: bool,
     /// What of the node is mounted into it.
     pub mounts: Vec<Bind>,
+    /// How much memory its processes may use, in bytes; 0 for any.
+    pub memory_limit: u64,
     /// What cannot be read.
     pub masked_paths: Vec<Rc<str>>,
     /// What cannot be written.

@@ -50,6 +50,24 @@ impl Host for NodeHost {
         self.secrets.get(name).cloned()
     }
 
+    /// The one Service that every cluster has.
+    fn service_environment(&self, _namespace: &str) -> Vec<(String, String)> {
+        const ADDRESS: &str = "10.96.0.1";
+        let tcp = format!("tcp://{ADDRESS}:443");
+        [
+            ("KUBERNETES_SERVICE_HOST", ADDRESS),
+            ("KUBERNETES_SERVICE_PORT", "443"),
+            ("KUBERNETES_SERVICE_PORT_HTTPS", "443"),
+            ("KUBERNETES_PORT", &tcp),
+            ("KUBERNETES_PORT_443_TCP", &tcp),
+            ("KUBERNETES_PORT_443_TCP_PROTO", "tcp"),
+            ("KUBERNETES_PORT_443_TCP_PORT", "443"),
+            ("KUBERNETES_PORT_443_TCP_ADDR", ADDRESS),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
     fn connect<'a>(&'a self, ctx: &'a Ctx, connection: &'a Connection<'a>) -> Answer<'a> {
         Box::pin(self.ask(ctx, connection))
     }

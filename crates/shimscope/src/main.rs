@@ -28,6 +28,8 @@ enum Command {
     Record(Record),
     /// Count what each stack needs to bring the same pods up
     Compare(Compare),
+    /// Say what becomes of each manifest of a folder, as a table in Markdown
+    Examples(Examples),
     /// List the built-in scenarios
     Scenarios,
     /// Compare with recordings of the real components
@@ -113,6 +115,18 @@ enum TraceFormat {
 }
 
 #[derive(clap::Args)]
+struct Examples {
+    /// The folder with the manifests
+    folder: PathBuf,
+    /// The runtime stack
+    #[arg(long, value_parser = parse_stack, default_value = "containerd")]
+    stack: Stack,
+    /// How long to simulate in virtual time
+    #[arg(long, default_value = "3m")]
+    until: ScenarioDuration,
+}
+
+#[derive(clap::Args)]
 struct Compare {
     /// A Pod manifest (YAML or JSON); - for standard input
     #[arg(required_unless_present_any = ["scenario", "document"], conflicts_with = "scenario")]
@@ -194,6 +208,9 @@ fn main() -> Result<ExitCode> {
     let text = match Arguments::parse().command {
         Command::Simulate(arguments) => simulate(&arguments)?,
         Command::Export(arguments) => export(&arguments)?,
+        Command::Examples(Examples { folder, stack, until }) => {
+            shimscope::examples::table(&folder, stack, until)?
+        }
         Command::Serve(arguments) => {
             serve(arguments)?;
             String::new()

@@ -99,3 +99,40 @@ fn a_recorded_trace_is_exported_as_a_simulated_one() {
     let wrong = shimscope(&["export", data("golden/single/pod.yaml").to_str().expect("UTF-8")]);
     assert!(!wrong.ok && wrong.err.contains("pod.yaml"), "{}", wrong.err);
 }
+
+#[test]
+fn examples_are_told_in_a_table() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+    std::fs::create_dir_all(folder.join("deep")).expect("a folder can be made");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).expect("a file can be written");
+    };
+    write(
+        "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {level: high}\n",
+    );
+    write(
+        "deep/greedy.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: greedy}\nspec:\n  restartPolicy: Never\n  \
+         nodeSelector: {disk: ssd}\n  containers:\n  - name: c\n    image: polinux/stress\n    \
+         resources: {limits: {memory: 100Mi}}\n    command: [stress, --vm, '1', --vm-bytes, 250M]\n",
+    );
+    write(
+        "says.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: says}\nspec:\n  restartPolicy: Never\n  \
+         containers:\n  - name: c\n    image: busybox\n    command: [test, $(LEVEL), '=', high]\n    \
+         env: [{name: LEVEL, valueFrom: {configMapKeyRef: {name: settings, key: level}}}]\n",
+    );
+    write("wrong.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: wrong}\nspec: {}\n");
+    let ended = shimscope(&["examples", folder.to_str().expect("UTF-8"), "--until", "10s"]);
+    assert!(ended.ok, "{}", ended.err);
+    expect_test::expect![[r#"
+        | file | pod | after 10 s | not simulated |
+        | --- | --- | --- | --- |
+        | a.yaml | – | no pod | ConfigMap settings is left out: only Pods are simulated |
+        | deep/greedy.yaml | greedy | Failed; c terminated (OOMKilled) | `spec.nodeSelector` |
+        | says.yaml | says | Succeeded; c terminated (Completed) |  |
+        | wrong.yaml | – | refused: 4:1 error spec.containers: Required value |  |
+    "#]]
+    .assert_eq(&ended.out);
+}

@@ -106,6 +106,8 @@ impl Process {
         let mount = around
             .mounts
             .iter()
+            // What is mounted from an image has no place on the node.
+            .filter(|mount| !mount.source.is_empty())
             .filter_map(|mount| covers(&mount.destination).map(|rest| (mount, rest)))
             .max_by_key(|(mount, _)| mount.destination.len());
         if let Some((mount, rest)) = mount {

@@ -211,6 +211,7 @@ fn environment(
             None => return Err(format!("{kind} {name:?} not found")),
         }
     }
+    let services = host.service_environment(namespace);
     for variable in &container.env {
         let value = match &variable.value_from {
             Some(source) if variable.value.is_empty() => {
@@ -220,12 +221,19 @@ fn environment(
                 }
             }
             _ => {
+                let known = services.iter().chain(&env);
                 let lookup: BTreeMap<&str, &str> =
-                    env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                    known.map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 expand(&variable.value, &lookup)
             }
         };
         set(&mut env, &variable.name, value);
+    }
+    let own = env.len();
+    for (name, value) in services {
+        if !env[..own].iter().any(|(known, _)| *known == name) {
+            env.push((name, value));
+        }
     }
     Ok(env)
 }

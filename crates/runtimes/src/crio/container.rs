@@ -8,8 +8,8 @@ use super::sandbox_run::{annotations, cgroups_path, hostname_file, resolv_conf, 
 use super::{Crio, Pod};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, paths, process_args, process_cwd, process_env, security_context,
-    target,
+    credentials, kept_status, memory_limit, paths, process_args, process_cwd, process_env,
+    security_context, target,
 };
 use crate::server::images::Image;
 use crate::server::store::{Container, ContainerState, Kept, SandboxState, pod_label};
@@ -234,6 +234,7 @@ impl Crio {
             credentials: Rc::new(credentials(context, image)),
             terminal: config.tty,
             sysctls: Vec::new(),
+            memory_limit: memory_limit(config),
             masked_paths: paths(context.map(|context| &context.masked_paths)),
             readonly_paths: paths(context.map(|context| &context.readonly_paths)),
             image: image.references.borrow().first().cloned().unwrap_or_default(),

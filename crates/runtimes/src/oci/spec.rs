@@ -32,6 +32,8 @@ pub struct Spec {
     pub terminal: bool,
     /// `linux.sysctl`.
     pub sysctls: Vec<(Rc<str>, Rc<str>)>,
+    /// `linux.resources.memory.limit` in bytes; 0 for none.
+    pub memory_limit: u64,
     /// `linux.maskedPaths`.
     pub masked_paths: Vec<Rc<str>>,
     /// `linux.readonlyPaths`.
@@ -79,6 +81,7 @@ impl Spec {
                 rootfs: rootfs.clone(),
                 readonly_rootfs: self.readonly_rootfs,
                 mounts: self.mounts.clone(),
+                memory_limit: self.memory_limit,
                 masked_paths: self.masked_paths.clone(),
                 readonly_paths: self.readonly_paths.clone(),
             }),

@@ -212,6 +212,13 @@ pub(crate) fn process_env(config: &ContainerConfig, image: &Image, hostname: &st
     image.spec.environment(hostname, given.collect())
 }
 
+/// How much memory a container may use, in bytes; 0 for any.
+pub(crate) fn memory_limit(config: &ContainerConfig) -> u64 {
+    let resources = config.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+    let limit = resources.map_or(0, |resources| resources.memory_limit_in_bytes);
+    u64::try_from(limit).unwrap_or_default()
+}
+
 /// Where a container's processes begin.
 pub(crate) fn process_cwd(config: &ContainerConfig, image: &Image) -> Rc<str> {
     match config.working_dir.as_str() {

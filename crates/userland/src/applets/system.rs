@@ -491,3 +491,30 @@ pub(super) fn sysctl(p: &Process) -> i32 {
     }
     status
 }
+
+/// `stress --vm N --vm-bytes SIZE`: whoever takes more than the container may have is killed by the
+/// kernel, and all of it with it.
+pub(super) async fn stress(p: &Process) -> i32 {
+    let value = |name: &str| {
+        let at = p.args().iter().position(|arg| arg == name)?;
+        p.args().get(at + 1)
+    };
+    let bytes = value("--vm-bytes").map_or(256 << 20, |text| {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            _ => 1,
+        };
+        digits.parse::<u64>().unwrap_or_default().saturating_mul(unit)
+    });
+    let workers = value("--vm").and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    p.say("stress: info: [1] dispatching hogs");
+    p.sleep(Duration::from_millis(200)).await;
+    let limit = p.surroundings.memory_limit;
+    if limit > 0 && workers.saturating_mul(bytes) > limit {
+        p.node.kill_for_memory(&p.ctx, p.pid);
+    }
+    std::future::pending().await
+}

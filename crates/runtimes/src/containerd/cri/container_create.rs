@@ -9,8 +9,8 @@ use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, namespace_options, paths, process_args, process_cwd, process_env,
-    security_context, target,
+    credentials, kept_status, memory_limit, namespace_options, paths, process_args, process_cwd,
+    process_env, security_context, target,
 };
 use crate::server::images::Image;
 use cri::{
@@ -218,6 +218,7 @@ impl CriPlugin {
             credentials: Rc::new(credentials(context, image)),
             terminal: config.tty,
             sysctls: Vec::new(),
+            memory_limit: memory_limit(config),
             masked_paths: paths(context.map(|context| &context.masked_paths)),
             readonly_paths: paths(context.map(|context| &context.readonly_paths)),
             image: image.references.borrow().first().cloned().unwrap_or_default(),

@@ -384,6 +384,7 @@ impl Dockerd {
             credentials: Rc::new(credentials(body, &image)),
             terminal: body.tty,
             sysctls: pairs(&host.sysctls),
+            memory_limit: u64::try_from(host.resources.memory).unwrap_or_default(),
             masked_paths: paths(host.masked_paths.as_ref()),
             readonly_paths: paths(host.readonly_paths.as_ref()),
             image: self.0.images.name(&container.image_id),
