@@ -21,7 +21,11 @@ fn story(trace: &Trace) -> String {
             Effect::KubeEvent(event)
                 if !matches!(&*event.reason, "Pulling" | "Pulled" | "Created") =>
             {
-                lines.push_str(&format!("{second:>4}s {}: {}\n", event.reason, event.message));
+                lines.push_str(&format!(
+                    "{second}s {}: {}\n",
+                    event.reason,
+                    event.message.trim_end()
+                ));
             }
             _ => {}
         }
@@ -71,15 +75,12 @@ fn a_container_that_is_no_longer_well_is_restarted() {
         Stack::Containerd,
         100,
         expect![[r#"
-               0s Started: Container started
-              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Killing: Container liveness failed liveness probe, will be restarted
-              72s Started: Container started
+            0s Started: Container started
+            32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Killing: Container liveness failed liveness probe, will be restarted
+            72s Started: Container started
         "#]],
     );
     check(
@@ -87,15 +88,12 @@ fn a_container_that_is_no_longer_well_is_restarted() {
         Stack::Dockershim,
         100,
         expect![[r#"
-               1s Started: Started container liveness
-              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Killing: Container liveness failed liveness probe, will be restarted
-              72s Started: Started container liveness
+            1s Started: Started container liveness
+            32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Killing: Container liveness failed liveness probe, will be restarted
+            72s Started: Started container liveness
         "#]],
     );
     check(
@@ -103,15 +101,12 @@ fn a_container_that_is_no_longer_well_is_restarted() {
         Stack::Crio,
         80,
         expect![[r#"
-               0s Started: Container started
-              32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
-
-              42s Killing: Container liveness failed liveness probe, will be restarted
-              72s Started: Container started
+            0s Started: Container started
+            32s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            37s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Unhealthy: Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory
+            42s Killing: Container liveness failed liveness probe, will be restarted
+            72s Started: Container started
         "#]],
     );
 }
@@ -137,17 +132,17 @@ spec:
         Stack::Containerd,
         40,
         expect![[r#"
-               2s Started: Container started
-              13s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              16s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              19s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              19s Killing: Container liveness failed liveness probe, will be restarted
-              19s Started: Container started
-              31s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              34s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              37s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
-              37s Killing: Container liveness failed liveness probe, will be restarted
-              37s Started: Container started
+            2s Started: Container started
+            13s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            16s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            19s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            19s Killing: Container liveness failed liveness probe, will be restarted
+            19s Started: Container started
+            31s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            34s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            37s Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500
+            37s Killing: Container liveness failed liveness probe, will be restarted
+            37s Started: Container started
         "#]],
     );
     let wrong_port = r"
