@@ -120,7 +120,7 @@ fn a_manifest_of_the_readers_own_is_checked_as_well() {
     let change = lesson(id).pages.iter().position(|page| page.change.is_some());
     let state = begin(open(""), id, &lesson(id));
     let state = learn(state, Move::Page(change.expect("there is a change")));
-    let manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: two}\nspec: {containers: [{name: a, image: 'nginx:1.25'}, {name: b, image: 'nginx:1.25'}]}\n";
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: two}\nspec: {containers: [{name: a, image: 'nginx:1.25'}, {name: b, image: 'nginx:1.25', command: [sleep, infinity]}]}\n";
     let state = state.reduce(Action::Edit(manifest.into())).reduce(Action::RunManifest);
     assert_eq!(state.study.as_ref().and_then(|study| study.achieved), Some(true));
     let undone = state.reduce(Action::Command(web::command::UiCommand::Undo));

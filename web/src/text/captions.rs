@@ -400,6 +400,7 @@ captions! {
         "创建符号链接：{path} → {detail}"
     "~directory *" "A directory is made: {path}" "创建目录：{path}"
     "~file *" "A file is written: {path}" "写入文件：{path}"
+    "~file-appended *" "The container has written to its log: {path}" "容器写入了日志：{path}"
     "~file-removed *" "A file is removed: {path}" "删除文件：{path}"
     "~cgroup" "A control group is made: {path}" "创建控制组：{path}"
     "~cgroup-removed" "A control group is removed: {path}" "删除控制组：{path}"
