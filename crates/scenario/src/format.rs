@@ -271,6 +271,14 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         available_mebibytes: Option<u64>,
     },
+    /// The kubelet's process dies, and systemd starts it again. The one of before the CRI, which is
+    /// not modelled so far, goes on.
+    #[serde(rename_all = "camelCase")]
+    RestartKubelet {
+        /// How long there is none: `RestartSec=10` of its unit, if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        down_for: Option<ScenarioDuration>,
+    },
     /// `kill` on the node.
     #[serde(rename_all = "camelCase")]
     Kill {

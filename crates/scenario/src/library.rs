@@ -34,6 +34,7 @@ library! {
     "name-conflict",
     "delete-pod",
     "host-network",
+    "kubelet-restart",
     "both-stacks",
     "kubelet-start",
     "static-pod",

@@ -12,6 +12,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use trace::{Header, Time, Trace};
 
+/// How long systemd waits before it starts a kubelet again (`RestartSec` of `kubelet.service`).
+const KUBELET_RESTART: Duration = Duration::from_secs(10);
+
 /// Runs a scenario on a stack and gives everything that happened. Pure: the same scenario gives
 /// the same trace, byte for byte, everywhere.
 ///
@@ -117,6 +120,18 @@ impl Agent {
                 }
             }
             Self::BeforeCri(kubelet) => kubelet.delete_pod(name, None),
+        }
+    }
+
+    fn stop(&self) {
+        if let Self::Kubelet(kubelet) = self {
+            kubelet.stop();
+        }
+    }
+
+    fn restart(&self) {
+        if let Self::Kubelet(kubelet) = self {
+            kubelet.restart();
         }
     }
 
@@ -236,6 +251,11 @@ impl Simulation {
                 Action::NodeMemory { available_mebibytes } => {
                     let bytes = available_mebibytes.map(|mebibytes| mebibytes << 20);
                     simulation.at(step.at.0, move |kubelet| kubelet.set_memory_available(bytes));
+                }
+                Action::RestartKubelet { down_for } => {
+                    let down_for = down_for.map_or(KUBELET_RESTART, |down_for| down_for.0);
+                    simulation.at(step.at.0, Agent::stop);
+                    simulation.at(step.at.0 + down_for, Agent::restart);
                 }
                 Action::Kill { pid, signal } => {
                     let (node, ctx) = (node.clone(), ctx.clone());
