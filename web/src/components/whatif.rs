@@ -302,6 +302,7 @@ fn describe(store: &Store, edit: &Edit) -> String {
                         available_mebibytes.map_or_else(|| "∞".to_owned(), |it| it.to_string());
                     store.fill(M::ChangeMemory, &[time, ("free", &free)])
                 }
+                Happening::RestartKubelet { .. } => store.fill(M::ChangeRestart, &[time]),
                 Happening::Kill { pid, signal } => {
                     let (pid, signal) = (pid.to_string(), signal.to_string());
                     store.fill(M::ChangeKill, &[time, ("pid", &pid), ("signal", &signal)])

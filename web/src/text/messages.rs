@@ -172,6 +172,7 @@ messages! {
     ChangeApply "{time}: apply a manifest" "{time}：应用一份清单"
     ChangeRemoveFile "{time}: the file of the static Pod {name} is removed" "{time}：删除静态 Pod {name} 的文件"
     ChangeMemory "{time}: {free} MiB of memory are free" "{time}：可用内存 {free} MiB"
+    ChangeRestart "{time}: the kubelet's process dies, and systemd starts it again" "{time}：kubelet 进程退出，由 systemd 重新启动"
     ChangeKill "{time}: kill -{signal} {pid}" "{time}：kill -{signal} {pid}"
     Undo "Undo" "撤销"
     Redo "Redo" "重做"
