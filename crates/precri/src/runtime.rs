@@ -185,6 +185,7 @@ impl Work {
             message: message.into(),
             count: 1,
             first: ctx.now(),
+            delivery: trace::Delivery::Plain,
         }));
     }
 }

@@ -193,6 +193,31 @@ pub struct KubeEvent {
     pub count: u32,
     /// When it happened first.
     pub first: Time,
+    /// What became of it on its way to the API server.
+    #[serde(default, skip_serializing_if = "Delivery::is_plain")]
+    pub delivery: Delivery,
+}
+
+/// What a component's event recorder makes of an event before it sends it. Its log has it as it was.
+///
+/// Upstream: `k8s.io/client-go/tools/record/events_cache.go`, `EventCorrelator`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Delivery {
+    /// It is sent as it is.
+    #[default]
+    Plain,
+    /// It is one of many with the same reason and different messages, and becomes part of one event
+    /// for all of them.
+    Combined,
+    /// There were too many about one object: nobody but the log learns of it.
+    Dropped,
+}
+
+impl Delivery {
+    fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
 }
 
 /// The two types of Kubernetes event.

@@ -1,8 +1,8 @@
 //! The state of the world at one cursor.
 
 use crate::{
-    ContainerView, Effect, EventId, Exit, FileContent, ImageView, KubeEvent, Mount, Namespace,
-    Plan, PodRef, Process, SandboxView, Text, Time, Trace, What,
+    ContainerView, Delivery, Effect, EventId, Exit, FileContent, ImageView, KubeEvent, Mount,
+    Namespace, Plan, PodRef, Process, SandboxView, Text, Time, Trace, What,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -226,8 +226,16 @@ impl Frame {
 }
 
 impl PodView {
-    /// Adds an event, or replaces the earlier one that it is a repetition of.
+    /// Adds an event as the API server gets it, or replaces the earlier one that it is a repetition of.
     fn record(&mut self, id: EventId, event: &KubeEvent) {
+        let mut event = event.clone();
+        match event.delivery {
+            Delivery::Plain => {}
+            Delivery::Combined => {
+                event.message = format!("(combined from similar events): {}", event.message).into();
+            }
+            Delivery::Dropped => return,
+        }
         let earlier = self.events.iter().position(|(_, old)| {
             event.count > 1
                 && old.reason == event.reason
@@ -235,8 +243,8 @@ impl PodView {
                 && old.first == event.first
         });
         match earlier {
-            Some(index) => self.events[index] = (id, event.clone()),
-            None => self.events.push((id, event.clone())),
+            Some(index) => self.events[index] = (id, event),
+            None => self.events.push((id, event)),
         }
     }
 }

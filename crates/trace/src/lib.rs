@@ -24,8 +24,8 @@ pub use event::{
 
 mod effect;
 pub use effect::{
-    ContainerState, ContainerView, Effect, Exit, FileContent, ImageView, KubeEvent, KubeEventType,
-    Mount, Namespace, NamespaceKind, Plan, PlannedKill, Process, SandboxView,
+    ContainerState, ContainerView, Delivery, Effect, Exit, FileContent, ImageView, KubeEvent,
+    KubeEventType, Mount, Namespace, NamespaceKind, Plan, PlannedKill, Process, SandboxView,
 };
 
 mod record;

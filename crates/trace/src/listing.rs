@@ -1,6 +1,8 @@
 //! A trace as text, one line for an event: what the command line prints and what tests compare.
 
-use crate::{ContainerState, Effect, Event, FileContent, Level, Outcome, Payload, Trace, What};
+use crate::{
+    ContainerState, Delivery, Effect, Event, FileContent, Level, Outcome, Payload, Trace, What,
+};
 use std::fmt::Write;
 
 /// The events up to a detail level, one line each, calls indented by how deep they are.
@@ -99,7 +101,13 @@ fn describe_effect(trace: &Trace, effect: &Effect) -> String {
         Effect::KubeEvent(event) => {
             let times =
                 if event.count > 1 { format!(" (x{})", event.count) } else { String::new() };
-            format!("! {} {}{times}: {}", event.kind.as_str(), event.reason, event.message)
+            let delivery = match event.delivery {
+                Delivery::Plain => "",
+                Delivery::Combined => " (combined with similar ones)",
+                Delivery::Dropped => " (only logged)",
+            };
+            let kind = event.kind.as_str();
+            format!("! {kind} {}{times}{delivery}: {}", event.reason, event.message)
         }
         Effect::Plan { pod, plan } => {
             format!("? plan for {}: {}", pod_name(pod), describe_plan(plan))
