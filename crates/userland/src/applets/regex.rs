@@ -9,6 +9,9 @@ use crate::shell::in_class;
 /// How many steps a match may take before it counts as none.
 const STEPS_MAX: u32 = 100_000;
 
+/// How deep a match may nest, one repetition of a group in the other, before it counts as none.
+const DEPTH_MAX: u32 = 400;
+
 /// A compiled expression: alternatives.
 pub(crate) struct Regex {
     alternatives: Vec<Vec<Item>>,
@@ -66,7 +69,7 @@ impl Regex {
     /// The first match from a place on: where it begins and ends, and its groups.
     pub(crate) fn find(&self, text: &[char], from: usize) -> Option<Found> {
         let mut matcher =
-            Matcher { text, groups: [None; 10], ignore_case: self.ignore_case, steps: 0 };
+            Matcher { text, groups: [None; 10], ignore_case: self.ignore_case, steps: 0, depth: 0 };
         (from..=text.len()).find_map(|start| {
             let mut end = None;
             let matched = matcher.any(&self.alternatives, start, &mut |_, at| {
@@ -242,6 +245,7 @@ struct Matcher<'a> {
     groups: [Option<(usize, usize)>; 10],
     ignore_case: bool,
     steps: u32,
+    depth: u32,
 }
 
 /// What has to match after what is being matched.
@@ -254,9 +258,38 @@ impl<'a> Matcher<'a> {
 
     /// Matches what is left of a sequence, whose first item has matched `count` times already.
     fn items(&mut self, items: &[Item], count: u32, at: usize, then: Then<'_, 'a>) -> bool {
-        self.steps += 1;
-        if self.steps > STEPS_MAX {
+        if self.depth == DEPTH_MAX {
             return false;
+        }
+        self.depth += 1;
+        let matched = self.items_here(items, count, at, then);
+        self.depth -= 1;
+        matched
+    }
+
+    /// Takes a step, if there is one left.
+    fn step(&mut self) -> bool {
+        self.steps += 1;
+        self.steps <= STEPS_MAX
+    }
+
+    fn items_here(
+        &mut self,
+        mut items: &[Item],
+        count: u32,
+        mut at: usize,
+        then: Then<'_, 'a>,
+    ) -> bool {
+        if !self.step() {
+            return false;
+        }
+        // What stands once leaves no choice.
+        while let Some((item, rest)) = items.split_first()
+            && (item.min, item.max) == (1, 1)
+            && !matches!(item.atom, Atom::Group(..))
+        {
+            let Some(end) = self.one(&item.atom, at) else { return false };
+            (items, at) = (rest, end);
         }
         let Some((item, rest)) = items.split_first() else { return then(self, at) };
         if let Atom::Group(inner, number) = &item.atom {
@@ -284,6 +317,9 @@ impl<'a> Matcher<'a> {
         let mut end = at;
         while (ends.len() as u64) <= u64::from(item.max) {
             let Some(next) = self.one(&item.atom, end) else { break };
+            if !self.step() {
+                return false;
+            }
             ends.push(next);
             if next == end {
                 break;
@@ -338,6 +374,18 @@ impl<'a> Matcher<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_an_expression_costs_it_ends() {
+        let long = "ab".repeat(200_000);
+        let is_match = |pattern| Regex::new(pattern, true, false).unwrap().is_match(&long);
+        assert!(is_match("(ab)"));
+        assert!(!is_match("^(ab)*$"));
+        assert!(!is_match(".*.*.*.*x"));
+        assert!(!is_match("(a|b|ab)*c"));
+        let same = "a".repeat(20_000);
+        assert!(Regex::fixed(&same, false).is_match(&same));
+    }
 
     #[test]
     fn expressions_match() {
