@@ -172,6 +172,9 @@ const AXE_SOURCE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 export async function expectAccessible(page, state) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: AXE_SOURCE });
   const violations = await page.evaluate(async () => {
+    // What fades in has its colours at the end.
+    const ending = document.getAnimations().filter((it) => it.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((it) => it.finished));
     const result = await window.axe.run(document, { resultTypes: ['violations'] });
     return result.violations.flatMap(({ id, impact, help, nodes }) =>
       nodes.map((node) => `${id} (${impact}): ${help}: ${node.html.slice(0, 160)} [${node.target.join(' ')}]`),

@@ -30,9 +30,16 @@ pageTest('the first frame is there before the program', { open: false }, async (
 
 pageTest('the page works without a network after the first visit', { path: WEB }, async ({ page, context, complaints }) => {
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await eventually(async () =>
-    assert.ok(await page.evaluate(async () => Boolean(await caches.match(new URL('./', location).href)))),
-  );
+  await eventually(async () => {
+    const missing = await page.evaluate(async () => {
+      const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
+      const ours = loaded.filter((url) => url.startsWith(location.origin) && !/sw\.js|favicon/.test(url));
+      const kept = await Promise.all(ours.map((url) => caches.match(url)));
+      return ours.filter((_, index) => !kept[index]);
+    });
+    assert.deepEqual(missing, []);
+    assert.ok(await page.evaluate(async () => Boolean(await caches.match(new URL('./', location).href))));
+  });
   await page.keyboard.press('ArrowRight');
   await eventually(async () => assert.notEqual(await caption(page), 'Nothing has happened yet'));
   await page.waitForFunction(() => !location.hash.includes('step=0&'));

@@ -293,6 +293,10 @@ fn simulate(arguments: &Simulate) -> Result<String> {
 
 fn serve(arguments: Serve) -> Result<()> {
     let Serve { stack, listen, scenario, share, record } = arguments;
+    // rktshim was a place kept behind the CRI, in which nothing ever answered.
+    if !stack.has_cri() || stack == Stack::Rktshim {
+        bail!("{} never answered the CRI: choose another stack", stack.key());
+    }
     let scenario = match scenario {
         Some(name) => load_scenario(&name)?,
         None => Scenario::default(),
