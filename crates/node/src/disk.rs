@@ -34,6 +34,14 @@ pub trait Disk {
 
     /// Removes a file, a link, or a directory with all that is in it; false if there is none.
     fn remove(&self, path: &str) -> bool;
+
+    /// The file system that a path is on, or that its nearest directory is on if nothing stands
+    /// there.
+    fn file_system(&self, path: &str) -> Option<u64>;
+
+    /// What the machine's kernel says in a file below `/proc` about what the host's namespaces
+    /// have: ports, shared memory.
+    fn kernel(&self, path: &str) -> Option<String>;
 }
 
 /// What can stand at a path.
@@ -49,6 +57,20 @@ impl Node {
     /// Gives the node some real directories.
     pub fn set_disk(&self, disk: Rc<dyn Disk>) {
         *self.0.disk.borrow_mut() = Some(disk);
+    }
+
+    /// Whether something is mounted between a directory and a path below it. What the simulation
+    /// mounts itself it never mounts below a volume.
+    #[must_use]
+    pub fn crosses_mount(&self, directory: &str, path: &str) -> bool {
+        let Some(disk) = self.disk(path) else { return false };
+        disk.file_system(path) != disk.file_system(directory)
+    }
+
+    /// The text of a file below `/proc` of the real machine, if the node has one.
+    #[must_use]
+    pub fn kernel_file(&self, path: &str) -> Option<String> {
+        self.0.disk.borrow().as_ref()?.kernel(path)
     }
 
     /// The real directories, if a path lies in one of them.

@@ -108,6 +108,16 @@ impl Node {
         self.write_file(ctx, path, text);
     }
 
+    /// Writes a file of a program's own, such as the one with its number: no trace shows it.
+    pub fn write_own_file(&self, ctx: &Ctx, path: &str, text: &str) {
+        if self.disk(path).is_some() {
+            self.write_file(ctx, path, text);
+            return;
+        }
+        let content = Content::Fixed(FileContent::Text(text.into()));
+        self.0.files.borrow_mut().files.insert(path.into(), content);
+    }
+
     /// Copies a file's text; false if there is no such file.
     pub fn copy_file(&self, ctx: &Ctx, from: &str, to: &str) -> bool {
         let text = self.read_file(from);

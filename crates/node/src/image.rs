@@ -98,6 +98,13 @@ const KNOWN: &[Known] = &[
     Known { user: "65535:65535", ..Known::new("pause", 301_773, &["/pause"], &[], &[]) },
     Known::new("pause-amd64", 301_773, &["/pause"], &[], &[]),
     Known::new("agnhost", 51_100_000, &["/agnhost"], &["pause"], &[]),
+    Known::new("nonewprivs", 3_700_000, &["/nnp"], &[], &[]),
+    Known {
+        user: "1000",
+        ..Known::new("test-image-predefined-group", 2_160_406, &[], &["sh"], &[])
+    },
+    // critest's nginx for the host's network.
+    Known::new("hostnet-nginx-amd64", 57_000_000, &[], &["nginx", "-g", "daemon off;"], &[]),
     Known::new("etcd", 98_900_000, &[], &["etcd"], &[2379, 2380]),
     // What critest pulls to see whether users and tags come out right.
     Known { user: "1002", ..Known::new("test-image-user-uid", 2_160_406, &[], &["sh"], &[]) },
@@ -177,7 +184,11 @@ impl ImageSpec {
         let reference = normalize(reference);
         let (repository, _) = split_tag(&reference);
         let name = repository.rsplit('/').next().unwrap_or(repository);
+        // critest's other images are busybox with one more file.
+        let is_of_critest = name.starts_with("test-image-");
         let known = KNOWN.iter().find(|known| known.name == name);
+        let known =
+            known.or_else(|| KNOWN.iter().find(|known| is_of_critest && known.name == "busybox"));
         let size = known.map_or(24_000_000, |known| known.size);
         let words = |words: fn(&Known) -> &'static [&'static str]| {
             known.map_or(&[] as &[&str], words).iter().map(|&word| word.into()).collect()
@@ -186,7 +197,7 @@ impl ImageSpec {
         // One that is asked for by digest has that digest, and is what the tag stands for.
         let manifest = match reference.split_once('@') {
             Some((_, asked)) => asked.into(),
-            None => digest(&reference, "manifest"),
+            None => digest(&published(&reference), "manifest"),
         };
         Self {
             id: digest(&manifest, "config"),
@@ -242,6 +253,20 @@ impl ImageSpec {
     }
 }
 
+/// The one reference by which the same image is told that others lead to as well.
+fn published(reference: &str) -> String {
+    let (repository, _) = split_tag(reference);
+    if repository.ends_with("k8s-staging-cri-tools/test-image-tags") {
+        // critest's image with three tags.
+        return repository.to_owned();
+    }
+    match reference.strip_prefix("k8s.gcr.io/") {
+        // The old name of the same registry, until it was closed: its last pause was 3.9.
+        Some("pause:3.9") => "registry.k8s.io/pause:3.9".to_owned(),
+        _ => reference.to_owned(),
+    }
+}
+
 /// User and group of a text such as `1000`, `1000:2000` or `nginx`; names are those of well-known
 /// images, and root for any other.
 #[must_use]
@@ -256,6 +281,33 @@ pub fn user_and_group(text: &str) -> (u32, u32) {
         None if text.parse::<u32>().is_err() => (id(text), id(text)),
         None => (id(text), 0),
     }
+}
+
+/// What an image's own lists say of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user's group.
+    pub gid: u32,
+    /// The groups that the user is a member of.
+    pub groups: Vec<u32>,
+}
+
+/// What `/etc/passwd` and `/etc/group` of an image say of a user; none of one that is not listed.
+///
+/// Models: containerd `pkg/oci/spec_opts.go` `WithUserID`, `WithAdditionalGIDs`.
+#[must_use]
+pub fn account(userland: &dyn crate::Userland, image: &str, uid: u32) -> Option<Account> {
+    let users = userland.image_file(image, "/etc/passwd")?;
+    let mut users = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let user = users.find(|user| user.get(2).is_some_and(|id| id.parse() == Ok(uid)))?;
+    let groups = userland.image_file(image, "/etc/group").unwrap_or_default();
+    let groups = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let own = groups
+        .filter(|group| group.get(3).is_some_and(|all| all.split(',').any(|name| name == user[0])));
+    Some(Account {
+        gid: user.get(3)?.parse().ok()?,
+        groups: own.filter_map(|group| group[2].parse().ok()).collect(),
+    })
 }
 
 /// The full form of a reference: `nginx` becomes `docker.io/library/nginx:latest`

@@ -23,8 +23,8 @@ pub use stream::{Buffer, Input, Null, Output, Sink, Stdio, pipe};
 
 mod program;
 pub use program::{
-    Behaviour, Bind, Command, Credentials, Declared, Programs, Run, Signals, Surroundings,
-    TermBehaviour, UserProcess, Userland,
+    Behaviour, Bind, Command, Credentials, Declared, IdMap, Programs, Run, Signals, Surroundings,
+    SyscallFilter, TermBehaviour, UserProcess, Userland,
 };
 
 mod network;

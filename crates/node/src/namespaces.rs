@@ -15,6 +15,17 @@ pub(crate) struct Namespaces {
     live: BTreeMap<u32, Entry>,
     /// The namespaces that are bound to files, by the file's path.
     bound: BTreeMap<Rc<str>, u32>,
+    /// Bridges in the host's own network namespace.
+    host_bridges: Vec<Rc<str>>,
+}
+
+impl Namespaces {
+    fn bridges(&mut self, network: u32) -> &mut Vec<Rc<str>> {
+        match self.live.get_mut(&network) {
+            Some(entry) => &mut entry.bridges,
+            None => &mut self.host_bridges,
+        }
+    }
 }
 
 struct Entry {
@@ -28,6 +39,8 @@ struct Entry {
     sysctls: Vec<(Rc<str>, Rc<str>)>,
     /// By interface; there are few.
     addresses: Vec<(Text, Rc<str>)>,
+    /// The bridges that somebody made inside.
+    bridges: Vec<Rc<str>>,
 }
 
 impl Node {
@@ -45,6 +58,7 @@ impl Node {
                 hostname: "".into(),
                 sysctls: Vec::new(),
                 addresses: Vec::new(),
+                bridges: Vec::new(),
             };
             namespaces.live.insert(id, entry);
             namespace
@@ -133,6 +147,32 @@ impl Node {
         let entry = namespace.and_then(|id| namespaces.live.get(&id));
         let own = entry.map(|entry| &entry.hostname).filter(|name| !name.is_empty());
         own.unwrap_or(self.name()).clone()
+    }
+
+    /// Makes a bridge in a network namespace; false if it has one of that name.
+    pub fn add_bridge(&self, network: u32, name: &str) -> bool {
+        let mut namespaces = self.0.namespaces.borrow_mut();
+        let bridges = namespaces.bridges(network);
+        let new = bridges.iter().all(|bridge| **bridge != *name);
+        if new {
+            bridges.push(name.into());
+        }
+        new
+    }
+
+    /// Removes a bridge from a network namespace; false if it has none of that name.
+    pub fn remove_bridge(&self, network: u32, name: &str) -> bool {
+        let mut namespaces = self.0.namespaces.borrow_mut();
+        let bridges = namespaces.bridges(network);
+        let before = bridges.len();
+        bridges.retain(|bridge| **bridge != *name);
+        bridges.len() < before
+    }
+
+    /// The bridges of a network namespace, in the order in which they were made.
+    #[must_use]
+    pub fn bridges(&self, network: u32) -> Vec<Rc<str>> {
+        self.0.namespaces.borrow_mut().bridges(network).clone()
     }
 
     /// Sets a sysctl in a namespace that has it.

@@ -140,6 +140,14 @@ impl Node {
         lives
     }
 
+    /// Says what a process has written over its arguments (`setproctitle`), which the kernel hears
+    /// nothing of: no trace shows it.
+    pub fn set_title(&self, pid: u32, title: &str) {
+        if let Some(entry) = self.0.processes.borrow_mut().live.get_mut(&pid) {
+            Rc::make_mut(&mut entry.process).argv = vec![title.into()];
+        }
+    }
+
     /// Looks the program of a command up.
     ///
     /// # Errors

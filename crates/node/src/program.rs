@@ -27,6 +27,18 @@ pub trait Userland {
         ctx: Ctx,
         process: UserProcess,
     ) -> Option<Pin<Box<dyn Future<Output = i32>>>>;
+
+    /// The text of a file of an image; none where it has no such file.
+    fn image_file(&self, image: &str, path: &str) -> Option<String> {
+        let _ = (image, path);
+        None
+    }
+
+    /// Whether an image has anything at a path.
+    fn image_has(&self, image: &str, path: &str) -> bool {
+        let _ = (image, path);
+        true
+    }
 }
 
 /// What `execve` is given, and what the process inherits.
@@ -79,17 +91,36 @@ pub struct Surroundings {
     pub masked_paths: Vec<Rc<str>>,
     /// What cannot be written.
     pub readonly_paths: Vec<Rc<str>>,
+    /// How users are mapped, in a user namespace of its own; empty in the host's.
+    pub uid_map: Vec<IdMap>,
+    /// How groups are mapped.
+    pub gid_map: Vec<IdMap>,
 }
 
-/// A file or directory of the host inside a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A line of `/proc/self/uid_map`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdMap {
+    /// The first number inside.
+    pub inside: u32,
+    /// What it is outside.
+    pub outside: u32,
+    /// How many numbers follow each other.
+    pub length: u32,
+}
+
+/// A file or directory of the host, or of an image, inside a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bind {
     /// Where the container sees it.
     pub destination: Rc<str>,
-    /// What it is on the host.
+    /// What it is on the host; empty where it is an image's.
     pub source: Rc<str>,
     /// Whether the container cannot write to it.
     pub readonly: bool,
+    /// Whether it cannot write to what is mounted below it either.
+    pub recursive: bool,
+    /// The image whose files these are, and where in it they are.
+    pub image: Option<(Rc<str>, Rc<str>)>,
 }
 
 /// Who a process runs as and what it may do.
@@ -109,8 +140,47 @@ pub struct Credentials {
     pub no_new_privs: bool,
     /// Whether a seccomp filter is in place.
     pub seccomp: bool,
+    /// What that filter says of system calls, unless it is the runtime's own, which allows all
+    /// that programs here do.
+    pub syscalls: Option<Rc<SyscallFilter>>,
     /// The AppArmor profile; empty where there is none.
     pub apparmor: Rc<str>,
+}
+
+impl Credentials {
+    /// `CAP_NET_ADMIN`.
+    pub const NET_ADMIN: u32 = 12;
+    /// `CAP_NET_RAW`.
+    pub const NET_RAW: u32 = 13;
+    /// `CAP_SYS_ADMIN`.
+    pub const SYS_ADMIN: u32 = 21;
+
+    /// Whether a capability is in effect, by its number.
+    #[must_use]
+    pub const fn has(&self, capability: u32) -> bool {
+        self.effective >> capability & 1 == 1
+    }
+
+    /// Whether the seccomp filter lets a system call pass.
+    #[must_use]
+    pub fn may_call(&self, syscall: &str) -> bool {
+        self.syscalls.as_ref().is_none_or(|filter| filter.allows(syscall))
+    }
+}
+
+/// A seccomp filter, as far as names decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyscallFilter {
+    /// Whether a call that is not listed passes.
+    pub passes: bool,
+    /// The calls that are treated otherwise.
+    pub listed: Vec<Rc<str>>,
+}
+
+impl SyscallFilter {
+    fn allows(&self, syscall: &str) -> bool {
+        self.listed.iter().any(|listed| **listed == *syscall) != self.passes
+    }
 }
 
 /// The signals that a process handles, ignores and has been sent.

@@ -4,7 +4,7 @@
 use node::{Disk, FileKind};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -109,6 +109,17 @@ impl Disk for SharedDisk {
             Ok(_) => fs::remove_file(place).is_ok(),
             Err(_) => false,
         }
+    }
+
+    fn file_system(&self, path: &str) -> Option<u64> {
+        let existing = Path::new(path).ancestors().find(|part| part.exists())?;
+        Some(fs::metadata(self.inside(existing)?).ok()?.dev())
+    }
+
+    fn kernel(&self, path: &str) -> Option<String> {
+        // These say nothing but what a container in the host's namespaces would see.
+        const SHARED: [&str; 3] = ["/proc/net/tcp", "/proc/net/tcp6", "/proc/sysvipc/shm"];
+        SHARED.contains(&path).then(|| fs::read_to_string(path).ok())?
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
 enum Place {
     /// A path of the node; whether it is inside a mount, and whether nothing can be written.
     Node { path: String, mounted: bool, readonly: bool },
+    /// A path of an image that is mounted.
+    Image { image: Rc<str>, path: String },
     /// Something that the kernel makes up.
     Kernel,
 }
@@ -77,6 +79,7 @@ impl Process {
             let next = format!("{real}/{part}");
             let link = match self.place(&next) {
                 Place::Node { path, .. } => self.node.read_link(&path),
+                Place::Image { .. } => None,
                 Place::Kernel => procfs::read_link(self, &next),
             };
             let Some(link) = link else {
@@ -106,13 +109,19 @@ impl Process {
         let mount = around
             .mounts
             .iter()
-            // What is mounted from an image has no place on the node.
-            .filter(|mount| !mount.source.is_empty())
             .filter_map(|mount| covers(&mount.destination).map(|rest| (mount, rest)))
             .max_by_key(|(mount, _)| mount.destination.len());
         if let Some((mount, rest)) = mount {
+            if let Some((image, start)) = &mount.image {
+                let path = format!("{}{rest}", start.trim_end_matches('/'));
+                let path = if path.is_empty() { "/".to_owned() } else { path };
+                return Place::Image { image: image.clone(), path };
+            }
             let path = format!("{}{rest}", mount.source.trim_end_matches('/'));
-            return Place::Node { path, mounted: true, readonly: mount.readonly };
+            // `ro` is that of one mount, not of those below it.
+            let readonly = mount.readonly
+                && (mount.recursive || !self.node.crosses_mount(&mount.source, &path));
+            return Place::Node { path, mounted: true, readonly };
         }
         if ["/proc", "/sys", "/dev"].iter().any(|&root| covers(root).is_some()) {
             return Place::Kernel;
@@ -133,8 +142,11 @@ impl Process {
         if real == "/" {
             return Some(Kind::Directory);
         }
-        let Place::Node { path, mounted, .. } = self.place(real) else {
-            return procfs::stat(self, real);
+        let (path, mounted) = match self.place(real) {
+            Place::Node { path, mounted, .. } => (path, mounted),
+            Place::Image { path, .. } if path == "/" => return Some(Kind::Directory),
+            Place::Image { image, path } => return image::stat(&image, &path),
+            Place::Kernel => return procfs::stat(self, real),
         };
         if let Some(length) = self.node.file_len(&path) {
             return Some(Kind::File(length));
@@ -174,6 +186,7 @@ impl Process {
         let own = format!("{}/{name}", parent.trim_end_matches('/'));
         match self.place(&own) {
             Place::Node { path, .. } => self.node.read_link(&path),
+            Place::Image { .. } => None,
             Place::Kernel => procfs::read_link(self, &own),
         }
     }
@@ -185,15 +198,17 @@ impl Process {
     }
 
     pub(crate) fn read_real(&self, real: &str) -> Result<Rc<str>, Errno> {
-        let is_masked = |masked: &Rc<str>| {
-            real.strip_prefix(&**masked)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if self.surroundings.masked_paths.iter().any(is_masked) {
+        if is_below_any(real, &self.surroundings.masked_paths) {
             return Ok("".into());
         }
-        let Place::Node { path, mounted, .. } = self.place(real) else {
-            return procfs::read(self, real);
+        let (path, mounted) = match self.place(real) {
+            Place::Node { path, mounted, .. } => (path, mounted),
+            Place::Image { image, path } => {
+                let is_there = image::stat(&image, &path).is_some();
+                let text = image::read(&image, &path).map(Rc::from);
+                return text.ok_or(if is_there { EISDIR } else { ENOENT });
+            }
+            Place::Kernel => return procfs::read(self, real),
         };
         if let Some(text) = self.node.read_file(&path) {
             return Ok(text);
@@ -209,8 +224,11 @@ impl Process {
 
     /// Where something can be written, as a path of the node.
     fn writable(&self, real: &str) -> Result<String, Errno> {
+        if is_below_any(real, &self.surroundings.readonly_paths) {
+            return Err(EROFS);
+        }
         match self.place(real) {
-            Place::Node { readonly: true, .. } => Err(EROFS),
+            Place::Node { readonly: true, .. } | Place::Image { .. } => Err(EROFS),
             Place::Node { path, .. } => {
                 let parent = real.rsplit_once('/').map_or("/", |(parent, _)| parent);
                 match self.stat_real(if parent.is_empty() { "/" } else { parent }) {
@@ -237,6 +255,13 @@ impl Process {
             return Err(ENOSPC);
         }
         self.node.write_file(&self.ctx, &path, text);
+        Ok(())
+    }
+
+    /// Writes a file that belongs to the program itself.
+    pub(crate) fn write_own_file(&self, path: &str, text: &str) -> Result<(), Errno> {
+        let path = self.writable(&self.real(path)?)?;
+        self.node.write_own_file(&self.ctx, &path, text);
         Ok(())
     }
 
@@ -347,11 +372,14 @@ impl Process {
             None => return Err(ENOENT),
         }
         let mut names = BTreeSet::new();
-        let Place::Node { path, mounted, .. } = self.place(&real) else {
-            return Ok(procfs::list(self, &real));
+        let (path, mounted) = match self.place(&real) {
+            Place::Node { path, mounted, .. } => (path, mounted),
+            Place::Image { image, path } => return Ok(image::list(&image, &path)),
+            Place::Kernel => return Ok(procfs::list(self, &real)),
         };
         let prefix = format!("{}/", path.trim_end_matches('/'));
-        for path in self.node.list_below(prefix.trim_end_matches('/')) {
+        let directory = prefix.trim_end_matches('/');
+        for path in self.node.list_below(directory).iter().chain(&self.node.list_dir(directory)) {
             if let Some(name) = path[prefix.len()..].split('/').next() {
                 names.insert(name.to_owned());
             }
@@ -375,6 +403,13 @@ impl Process {
         names.retain(|name| !name.starts_with(".wh.") && !gone.contains(name));
         Ok(names.into_iter().collect())
     }
+}
+
+/// Whether a path is one of some, or below it.
+pub(crate) fn is_below_any(path: &str, roots: &[Rc<str>]) -> bool {
+    roots.iter().any(|root| {
+        path.strip_prefix(&**root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// The file that says that one of the image's is gone.

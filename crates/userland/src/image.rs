@@ -48,7 +48,10 @@ const KNOWN: &[Known] = &[
     ),
     Known("pause", Base::Scratch, &["/pause"]),
     Known("pause-amd64", Base::Scratch, &["/pause"]),
-    Known("pause-amd64", Base::Scratch, &["/pause"]),
+    // Those of Kubernetes' and critest's own tests.
+    Known("hostnet-nginx-amd64", Base::Debian, &["/usr/sbin/nginx"]),
+    Known("nonewprivs", Base::Alpine, &["/nnp"]),
+    Known("test-image-predefined-group", Base::Busybox, &[]),
     Known("agnhost", Base::Alpine, &["/agnhost", "/usr/bin/curl", "/usr/bin/dig"]),
 ];
 
@@ -60,6 +63,7 @@ pub(crate) const BUSYBOX: &[&str] = &[
     "awk",
     "base64",
     "basename",
+    "brctl",
     "busybox",
     "cat",
     "chgrp",
@@ -91,6 +95,7 @@ pub(crate) const BUSYBOX: &[&str] = &[
     "id",
     "ifconfig",
     "ip",
+    "ipcs",
     "kill",
     "killall",
     "less",
@@ -270,9 +275,16 @@ fn known(image: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.0 == name)
 }
 
+fn is_of_critest(image: &str) -> bool {
+    let (repository, _) = node::image::split_tag(image);
+    repository.rsplit('/').next().unwrap_or(repository).starts_with("test-image-")
+}
+
 /// What an image is made from.
 pub(crate) fn base(image: &str) -> Base {
     match known(image) {
+        // critest's other images are busybox with one more file.
+        None if is_of_critest(image) => Base::Busybox,
         None => Base::Unknown,
         // `nginx:1.27-alpine`
         Some(Known(_, Base::Debian, _)) if node::image::split_tag(image).1.contains("alpine") => {
@@ -327,6 +339,10 @@ fn files(image: &str) -> Vec<(&'static str, String)> {
         passwd.push_str(&format!("{name}:x:{id}:{id}:{name} user:/nonexistent:/bin/false\n"));
         group.push_str(&format!("{name}:x:{id}:\n"));
     }
+    if name == "test-image-predefined-group" {
+        passwd.push_str("default-user:x:1000:1000:Linux User,,,:/home/default-user:/bin/sh\n");
+        group.push_str("default-user:x:1000:\ngroup-defined-in-image:x:50000:default-user\n");
+    }
     let os = match base {
         Base::Debian => {
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n"
@@ -341,9 +357,13 @@ fn files(image: &str) -> Vec<(&'static str, String)> {
         files.push(("/etc/os-release", os.to_owned()));
     }
     match name {
-        "nginx" => files.extend([
+        "nginx" | "hostnet-nginx-amd64" => files.extend([
             ("/etc/nginx/nginx.conf", NGINX_CONF.to_owned()),
-            ("/etc/nginx/conf.d/default.conf", NGINX_DEFAULT_CONF.to_owned()),
+            ("/etc/nginx/conf.d/default.conf", if name == "nginx" {
+                NGINX_DEFAULT_CONF.to_owned()
+            } else {
+                NGINX_DEFAULT_CONF.replace("listen       80", "listen       12003")
+            }),
             ("/usr/share/nginx/html/index.html", NGINX_INDEX.to_owned()),
             ("/usr/share/nginx/html/50x.html", page("Error", "An error occurred.")),
         ]),
@@ -356,7 +376,7 @@ fn files(image: &str) -> Vec<(&'static str, String)> {
     files
 }
 
-const NGINX_CONF: &str = "user  nginx;\nworker_processes  auto;\n\npid        /run/nginx.pid;\n\n\
+const NGINX_CONF: &str = "user  nginx;\nworker_processes  auto;\n\npid        /var/run/nginx.pid;\n\n\
     events {\n    worker_connections  1024;\n}\n\nhttp {\n    include       /etc/nginx/mime.types;\n    \
     include /etc/nginx/conf.d/*.conf;\n}\n";
 const NGINX_DEFAULT_CONF: &str = "server {\n    listen       80;\n    server_name  localhost;\n\n    \

@@ -150,13 +150,17 @@ fn look_up(
         image::has_program(&around.image, path)
             || around.mounts.iter().any(|mount| {
                 let rest = path.strip_prefix(&*mount.destination);
-                !mount.source.is_empty()
-                    && rest.is_some_and(|rest| {
-                        node.file_len(&format!("{}{rest}", mount.source)).is_some()
-                    })
+                rest.is_some_and(|rest| match &mount.image {
+                    Some((image, start)) => {
+                        image::has_program(image, &format!("{}{rest}", start.trim_end_matches('/')))
+                    }
+                    None => node.file_len(&format!("{}{rest}", mount.source)).is_some(),
+                })
             })
             || node.file_len(&format!("{}{path}", around.rootfs)).is_some()
     };
+    // What is masked has `/dev/null` in its place.
+    let masked = |path: &str| files::is_below_any(path, &around.masked_paths);
     if program.contains('/') {
         let full = if program.starts_with('/') {
             program.to_owned()
@@ -166,14 +170,22 @@ fn look_up(
         let is_directory = node.is_dir(&format!("{}{full}", around.rootfs));
         return match (exists(&full) || unknown, is_directory) {
             (_, true) => Err(Missing::NotExecutable),
+            (true, false) if masked(&full) => Err(Missing::NotExecutable),
             (true, false) => Ok(full),
             (false, false) => Err(Missing::NotFound),
         };
     }
     let found = path.split(':').map(|directory| format!("{directory}/{program}"));
-    let found = found.filter(|_| !program.is_empty()).find(|path| exists(path));
+    let mut hidden = false;
+    let found = found.filter(|_| !program.is_empty()).find(|path| {
+        let there = exists(path);
+        hidden |= there && masked(path);
+        there && !masked(path)
+    });
     match found {
         Some(found) => Ok(found),
+        // `execvp` goes on searching and remembers.
+        None if hidden => Err(Missing::NotExecutable),
         // Somebody who asks for a program of an unknown image will know that it is there.
         None if unknown => Ok(format!("/usr/bin/{program}")),
         None => Err(Missing::NotFound),
@@ -195,13 +207,24 @@ impl Userland for Linux {
         let path = command.env.iter().find_map(|pair| pair.strip_prefix("PATH="));
         let path = path.unwrap_or(PATH);
         let looked_up = look_up(node, &command.surroundings, &command.cwd, path, program);
-        looked_up.map(drop).map_err(|_| {
-            if program.contains('/') {
+        looked_up.map(drop).map_err(|missing| {
+            if missing == Missing::NotExecutable {
+                format!("exec: {program:?}: permission denied")
+            } else if program.contains('/') {
                 format!("exec: {program:?}: stat {program}: no such file or directory")
             } else {
                 format!("exec: {program:?}: executable file not found in $PATH")
             }
         })
+    }
+
+    fn image_file(&self, image: &str, path: &str) -> Option<String> {
+        image::read(image, path)
+    }
+
+    fn image_has(&self, image: &str, path: &str) -> bool {
+        path.trim_matches('/').is_empty()
+            || image::stat(image, path.trim_end_matches('/')).is_some()
     }
 
     fn run(

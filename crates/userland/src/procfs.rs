@@ -117,6 +117,7 @@ pub(crate) fn read(process: &Process, path: &str) -> Result<Rc<str>, Errno> {
         };
     }
     let text = match path {
+        "/proc/sysvipc/shm" => shared_memory(process),
         "/dev/null" | "/proc/kcore" => String::new(),
         "/dev/zero" | "/dev/random" | "/dev/urandom" | "/dev/full" => return Err(EACCES),
         "/proc/uptime" => {
@@ -152,7 +153,8 @@ fn of_process(process: &Process, path: &str) -> Result<String, Errno> {
         "mounts" => mounts(process),
         "mountinfo" => mount_info(process),
         "cgroup" => "0::/\n".to_owned(),
-        "uid_map" | "gid_map" => "         0          0 4294967295\n".to_owned(),
+        "uid_map" => id_map(&process.surroundings.uid_map),
+        "gid_map" => id_map(&process.surroundings.gid_map),
         "oom_score_adj" => "0\n".to_owned(),
         "attr/current" | "attr/apparmor/current" => {
             let profile = &process.credentials.apparmor;
@@ -165,6 +167,22 @@ fn of_process(process: &Process, path: &str) -> Result<String, Errno> {
         "stat" => format!("{} ({}) S 0\n", number_of(process, pid), command_name(&found)),
         _ => return Err(ENOENT),
     })
+}
+
+/// The shared memory of an IPC namespace: programs here make none, but the host's may have some.
+fn shared_memory(process: &Process) -> String {
+    const HEADER: &str = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n";
+    let own = process.node.namespace_of(process.pid, NamespaceKind::Ipc).is_some();
+    let of_host = || process.node.kernel_file("/proc/sysvipc/shm");
+    (!own).then(of_host).flatten().unwrap_or_else(|| HEADER.to_owned())
+}
+
+fn id_map(lines: &[node::IdMap]) -> String {
+    let line = |inside, outside, length| format!("{inside:10} {outside:10} {length:10}\n");
+    if lines.is_empty() {
+        return line(0, 0, u32::MAX);
+    }
+    lines.iter().map(|map| line(map.inside, map.outside, map.length)).collect()
 }
 
 /// Whether a process is the first of its container, whose environment is that of its children.
@@ -180,13 +198,23 @@ fn number_of(process: &Process, pid: u32) -> u32 {
 /// The name of a process: that of its program, cut as the kernel does.
 pub(crate) fn command_name(process: &trace::Process) -> String {
     let program = process.argv.first().map_or("", |word| word);
+    // What a process has written over its arguments begins with its name: `nginx: master process`.
+    let program = program.split(": ").next().unwrap_or(program);
     program.rsplit('/').next().unwrap_or(program).chars().take(15).collect()
+}
+
+/// The supplementary groups as the kernel keeps them: in order.
+pub(crate) fn groups(credentials: &node::Credentials) -> Vec<u32> {
+    let mut groups = credentials.groups.clone();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
 }
 
 fn status(process: &Process, found: &trace::Process) -> String {
     let credentials = &process.credentials;
     let (uid, gid) = (credentials.uid, credentials.gid);
-    let groups: String = credentials.groups.iter().map(|group| format!("{group} ")).collect();
+    let groups: String = groups(credentials).iter().map(|group| format!("{group} ")).collect();
     let (bounding, effective) = (credentials.bounding, credentials.effective);
     let seccomp = if credentials.seccomp { 2 } else { 0 };
     format!(
@@ -223,7 +251,9 @@ pub(crate) fn mount_table(process: &Process) -> Vec<[String; 4]> {
     ];
     for mount in &around.mounts {
         let access = if mount.readonly { "ro" } else { "rw" };
-        let (source, kind) = if mount.source.contains("kubernetes.io~projected")
+        let (source, kind) = if mount.image.is_some() {
+            ("overlay", "overlay")
+        } else if mount.source.contains("kubernetes.io~projected")
             || mount.source.contains("kubernetes.io~secret")
             || mount.source.ends_with("/shm")
         {

@@ -158,7 +158,7 @@ fn the_system_answers_from_the_model() {
     );
     assert_eq!(
         out,
-        "uid=1000 gid=3000 groups=3000,2000\nnode\nGroups:\t3000 2000 \n\
+        "uid=1000 gid=3000 groups=3000,2000\nnode\nGroups:\t2000 3000 \n\
          CapBnd:\t00000000a80425fb\nNoNewPrivs:\t1\nPID   USER     TIME  COMMAND\n    \
          1 1000      0:00 ps\n"
     );

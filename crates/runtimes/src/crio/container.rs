@@ -5,13 +5,13 @@
 
 use super::conmon::NewContainer;
 use super::sandbox_run::{annotations, cgroups_path, hostname_file, resolv_conf, shm};
-use super::{Crio, Pod};
+use super::{Crio, Pod, validate};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, memory_limit, paths, process_args, process_cwd, process_env,
-    security_context, target,
+    binds, credentials, id_map, kept_status, memory_limit, name_mounted_images, namespace_options,
+    paths, process_args, process_cwd, process_env, security_context, target,
 };
-use crate::server::images::Image;
+use crate::server::images::{Image, ImageStore};
 use crate::server::store::{Container, ContainerState, Kept, SandboxState, pod_label};
 use crate::server::{failed, status};
 use cri::{
@@ -107,7 +107,10 @@ impl Crio {
     ) -> Result<(), Status> {
         let sandbox = &pod.sandbox;
         let metadata = config.metadata.clone().unwrap_or_default();
+        validate::mounts(&config.mounts, &self.0.images, &self.0.node)?;
+        validate::user(security_context(config))?;
         let spec = self.container_spec(id, name, pod, config, pod_config, image)?;
+        let credentials = spec.credentials.clone();
         let stored = self.storage_create(ctx, "Storage.CreateContainer", id, name, &image.id);
         stored.await.map_err(status)?;
         let log_path: Rc<str> = match (pod_config.log_directory.as_str(), config.log_path.as_str())
@@ -144,6 +147,8 @@ impl Crio {
             }
         };
         let created_at = ctx.now().unix_nanos();
+        let mut status = kept_status(config, &credentials, created_at);
+        name_mounted_images(&mut status, &self.0.images);
         let container = Rc::new(Container {
             id: id.clone(),
             name: name.clone(),
@@ -160,7 +165,7 @@ impl Crio {
             tty: config.tty,
             stop_signal: config.stop_signal,
             target: target(config),
-            kept: RefCell::new(Kept::new(&kept_status(config, created_at))),
+            kept: RefCell::new(Kept::new(&status)),
             status: RefCell::new(ContainerState { created_at, ..ContainerState::default() }),
             early_exit: Cell::new(None),
             stop_signalled: Cell::new(false),
@@ -222,6 +227,9 @@ impl Crio {
             "" => &**self.0.node.name(),
             hostname => hostname,
         };
+        // A container is in the user namespace of its pod.
+        let options = namespace_options(pod_config);
+        let own = options.userns_options.as_ref();
         Ok(Spec {
             args: process_args(config, image),
             cwd: process_cwd(config, image),
@@ -229,15 +237,17 @@ impl Crio {
             hostname: "".into(),
             namespaces,
             cgroups_path: cgroups_path(pod_config, id),
-            mounts: container_mounts(pod, config),
+            mounts: container_mounts(pod, config, &self.0.images),
             readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
-            credentials: Rc::new(credentials(context, image)),
+            credentials: Rc::new(credentials(context, image, &self.0.node)?),
             terminal: config.tty,
             sysctls: Vec::new(),
             memory_limit: memory_limit(config),
             masked_paths: paths(context.map(|context| &context.masked_paths)),
             readonly_paths: paths(context.map(|context| &context.readonly_paths)),
             image: image.references.borrow().first().cloned().unwrap_or_default(),
+            uid_map: id_map(own.map_or(&[], |own| &own.uids)),
+            gid_map: id_map(own.map_or(&[], |own| &own.gids)),
             annotations: annotations(sandbox, "container", name),
         })
     }
@@ -318,7 +328,7 @@ pub(super) const fn state_name(state: cri::ContainerState) -> &'static str {
 /// The sandbox's files, and the request's mounts in their place or besides.
 ///
 /// Models: `server/container_create.go` `setupBaseContainerMounts`.
-fn container_mounts(pod: &Pod, config: &ContainerConfig) -> Vec<Bind> {
+fn container_mounts(pod: &Pod, config: &ContainerConfig, images: &ImageStore) -> Vec<Bind> {
     let readonly = security_context(config).is_some_and(|context| context.readonly_rootfs);
     let sandbox = &pod.sandbox;
     let id = &sandbox.id;
@@ -337,11 +347,7 @@ fn container_mounts(pod: &Pod, config: &ContainerConfig) -> Vec<Bind> {
         destination: path.into(),
         source: source.into(),
         readonly,
+        ..Bind::default()
     });
-    let of_request = config.mounts.iter().map(|mount| Bind {
-        destination: mount.container_path.as_str().into(),
-        source: mount.host_path.as_str().into(),
-        readonly: mount.readonly,
-    });
-    of_sandbox.chain(of_request).collect()
+    of_sandbox.chain(binds(&config.mounts, images)).collect()
 }

@@ -44,7 +44,7 @@ impl Crio {
         let (stdio, stdout, stderr) = captured();
         let process = ExecProcess { argv, stdio };
         let exit = self
-            .exec(ctx, &held, process, request.timeout)
+            .run_exec(ctx, &held, process, request.timeout)
             .await
             .map_err(|error| failed("command error", error))?;
         Ok(match exit {
@@ -62,7 +62,7 @@ impl Crio {
 
     /// One more conmon, which has the runtime run one more process and waits for it. None if the
     /// time, in seconds, was not enough.
-    async fn exec(
+    pub(super) async fn run_exec(
         &self,
         ctx: &Ctx,
         held: &Rc<Monitored>,

@@ -29,6 +29,8 @@ mod sandbox_run;
 mod sandbox_stop;
 mod status;
 mod storage;
+mod streaming;
+mod validate;
 
 use crate::cni::{Cni, CniOptions};
 use crate::oci::{NamespaceRequest, Runc};
@@ -496,6 +498,22 @@ impl RuntimeService<Ctx> for Crio {
         Self: 'r,
     {
         self.to_the_end(ctx, |crio, ctx, _| async move { crio.do_exec_sync(&ctx, request).await })
+    }
+
+    async fn exec(&self, ctx: &Ctx, request: ExecRequest) -> Result<ExecResponse, Status> {
+        self.do_exec(ctx, request)
+    }
+
+    async fn attach(&self, ctx: &Ctx, request: AttachRequest) -> Result<AttachResponse, Status> {
+        self.do_attach(ctx, request)
+    }
+
+    async fn port_forward(
+        &self,
+        ctx: &Ctx,
+        request: PortForwardRequest,
+    ) -> Result<PortForwardResponse, Status> {
+        self.do_port_forward(ctx, &request)
     }
 
     async fn update_runtime_config(

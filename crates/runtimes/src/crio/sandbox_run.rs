@@ -4,7 +4,7 @@
 
 use super::conmon::NewContainer;
 use super::storage::run_dir;
-use super::{Crio, Pod, STOP_TIMEOUT};
+use super::{Crio, Pod, STOP_TIMEOUT, validate};
 use crate::oci::{NamespaceRequest, Spec, cgroup_directory};
 use crate::server::config::{namespace_options, new_sandbox, resolv_conf_text};
 use crate::server::store::{Network, Sandbox, SandboxState};
@@ -125,6 +125,7 @@ impl Crio {
         done: &mut Done,
     ) -> Result<(), Status> {
         let id = &sandbox.id;
+        validate::user_namespace(namespace_options(config).userns_options.as_ref())?;
         // 2. Without a network configuration, nothing happens until there is one.
         while sandbox.network.is_some() && self.0.cni.ready().is_err() {
             ctx.sleep(CNI_WAIT).await;
@@ -413,6 +414,7 @@ impl Crio {
             destination: destination.into(),
             source: source.into(),
             readonly,
+            ..Bind::default()
         };
         let shm = if sandbox.host_ipc { "/dev/shm".to_owned() } else { shm(id) };
         let spec = Spec {

@@ -23,6 +23,8 @@
 //! runs, and its answer comes together with the `/tasks/exit` event, which is listed. Where the
 //! real shim copies from FIFOs to a file or a client, a program writes to that directly.
 
+pub(crate) mod seccomp;
+
 mod spec;
 pub use spec::{NamespaceRequest, Spec, capabilities, cgroup_directory};
 

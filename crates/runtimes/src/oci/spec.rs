@@ -1,7 +1,7 @@
 //! The OCI runtime specification of a container, as far as it decides anything here.
 
 use crate::json::Json;
-use node::{Bind, Command, Credentials, Stdio, Surroundings};
+use node::{Bind, Command, Credentials, IdMap, Stdio, Surroundings};
 use std::rc::Rc;
 use trace::NamespaceKind;
 
@@ -38,6 +38,10 @@ pub struct Spec {
     pub masked_paths: Vec<Rc<str>>,
     /// `linux.readonlyPaths`.
     pub readonly_paths: Vec<Rc<str>>,
+    /// `linux.uidMappings`.
+    pub uid_map: Vec<IdMap>,
+    /// `linux.gidMappings`.
+    pub gid_map: Vec<IdMap>,
     /// The image whose files are in the root file system. Not part of the specification: a bundle
     /// has the files themselves.
     pub image: Rc<str>,
@@ -84,6 +88,8 @@ impl Spec {
                 memory_limit: self.memory_limit,
                 masked_paths: self.masked_paths.clone(),
                 readonly_paths: self.readonly_paths.clone(),
+                uid_map: self.uid_map.clone(),
+                gid_map: self.gid_map.clone(),
             }),
             stdio,
         }

@@ -1,16 +1,17 @@
 //! What requests say, taken apart in the same way by every server.
 
-use super::images::Image;
+use super::images::{Image, ImageStore};
 use super::store::{Kept, Network, Sandbox, SandboxState, pod_label};
 use crate::cni::CniRequest;
 use crate::json::Json;
 use crate::oci;
 use cri::{
-    ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, DnsConfig,
+    ContainerConfig, ContainerResources, ContainerStatus, ContainerUser, DnsConfig, IdMapping,
     LinuxContainerResources, LinuxContainerSecurityContext, LinuxContainerUser,
-    LinuxPodSandboxStatus, NamespaceMode, PodSandboxConfig, PodSandboxMetadata, PodSandboxStatus,
+    LinuxPodSandboxStatus, Mount, NamespaceMode, PodSandboxConfig, PodSandboxMetadata,
+    PodSandboxStatus, Status, security_profile::ProfileType,
 };
-use node::{Credentials, SIGTERM, image};
+use node::{Bind, Credentials, IdMap, Node, SIGTERM, SyscallFilter, image};
 use sim::{Ctx, Signal};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -155,27 +156,40 @@ pub(crate) fn paths(given: Option<&Vec<String>>) -> Vec<Rc<str>> {
 pub(crate) fn credentials(
     context: Option<&LinuxContainerSecurityContext>,
     image: &Image,
-) -> Credentials {
+    node: &Node,
+) -> Result<Credentials, Status> {
     let context = context.cloned().unwrap_or_default();
     let number = |value: &cri::Int64Value| u32::try_from(value.value).unwrap_or_default();
     let name = match context.run_as_username.as_str() {
         "" => &*image.spec.user,
         name => name,
     };
+    let reference = image.references.borrow().first().cloned().unwrap_or_default();
     let (uid, gid) = match &context.run_as_user {
-        // The group of a user by number is in the image's list of users, which is not known here.
-        Some(user) => (number(user), 0),
-        None => image::user_and_group(name),
+        Some(user) => (number(user), None),
+        None => {
+            let (uid, gid) = image::user_and_group(name);
+            (uid, Some(gid).filter(|_| name.contains(':') || name.parse::<u32>().is_err()))
+        }
     };
+    let of_user = node.userland().and_then(|userland| image::account(&*userland, &reference, uid));
+    let gid = gid.or(of_user.as_ref().map(|account| account.gid)).unwrap_or_default();
     let gid = context.run_as_group.as_ref().map_or(gid, number);
     let mut groups = vec![gid];
+    if context.supplemental_groups_policy() == cri::SupplementalGroupsPolicy::Merge {
+        groups.extend(of_user.into_iter().flat_map(|account| account.groups));
+    }
     groups.extend(context.supplemental_groups.iter().filter_map(|&id| u32::try_from(id).ok()));
     let given = context.capabilities.clone().unwrap_or_default();
     let (add, drop) = (&given.add_capabilities, &given.drop_capabilities);
     let bounding = oci::capabilities(add, drop, context.privileged);
-    let profile = context.seccomp.as_ref().map(cri::SecurityProfile::profile_type);
-    let unconfined = cri::security_profile::ProfileType::Unconfined;
-    Credentials {
+    let profile = context.seccomp.as_ref().filter(|_| !context.privileged);
+    let kind = profile.map(cri::SecurityProfile::profile_type);
+    let syscalls = match profile.filter(|_| kind == Some(ProfileType::Localhost)) {
+        Some(profile) => Some(Rc::new(local_profile(&profile.localhost_ref, node)?)),
+        None => None,
+    };
+    Ok(Credentials {
         uid,
         gid,
         groups,
@@ -183,8 +197,60 @@ pub(crate) fn credentials(
         // `execve` by somebody other than root leaves none in effect.
         effective: if uid == 0 { bounding } else { 0 },
         no_new_privs: context.no_new_privs,
-        seccomp: !context.privileged && profile.is_some_and(|profile| profile != unconfined),
+        seccomp: kind.is_some_and(|kind| kind != ProfileType::Unconfined),
+        syscalls,
         apparmor: "".into(),
+    })
+}
+
+/// The seccomp profile in a file of the node.
+///
+/// Models: `internal/cri/server/container_create.go` `generateSeccompSpecOpts`.
+fn local_profile(reference: &str, node: &Node) -> Result<SyscallFilter, Status> {
+    let path = reference.strip_prefix("localhost/").unwrap_or(reference);
+    let text = node.read_file(path).ok_or_else(|| {
+        Status::unknown(format!(
+            "cannot load seccomp profile {path:?}: open {path}: no such file or directory"
+        ))
+    })?;
+    oci::seccomp::filter(&text).map_err(|error| {
+        Status::unknown(format!("failed to decode seccomp profile {path:?}: {error}"))
+    })
+}
+
+/// What the request wants mounted.
+pub(crate) fn binds(mounts: &[Mount], images: &ImageStore) -> Vec<Bind> {
+    let bind = |mount: &Mount| Bind {
+        destination: mount.container_path.as_str().into(),
+        source: mount.host_path.as_str().into(),
+        readonly: mount.readonly,
+        recursive: mount.recursive_read_only,
+        image: mount.image.as_ref().map(|image| {
+            let found = images.resolve(&image.image);
+            let name = found.and_then(|image| image.references.borrow().first().cloned());
+            let path = format!("/{}", mount.image_sub_path.trim_start_matches('/'));
+            (name.unwrap_or_default(), path.into())
+        }),
+    };
+    mounts.iter().map(bind).collect()
+}
+
+/// How the users or groups of a user namespace are mapped.
+pub(crate) fn id_map(ids: &[IdMapping]) -> Vec<IdMap> {
+    let line = |ids: &IdMapping| IdMap {
+        inside: ids.container_id,
+        outside: ids.host_id,
+        length: ids.length,
+    };
+    ids.iter().map(line).collect()
+}
+
+/// Says in a status by which image each mounted image was found.
+pub(crate) fn name_mounted_images(status: &mut ContainerStatus, images: &ImageStore) {
+    for image in status.mounts.iter_mut().filter_map(|mount| mount.image.as_mut()) {
+        if let Some(found) = images.resolve(&image.image) {
+            image.image_ref = found.id.to_string();
+        }
     }
 }
 
@@ -228,15 +294,14 @@ pub(crate) fn process_cwd(config: &ContainerConfig, image: &Image) -> Rc<str> {
 }
 
 /// What the status of the container will repeat from the request.
-pub(crate) fn kept_status(config: &ContainerConfig, created_at: i64) -> ContainerStatus {
+pub(crate) fn kept_status(
+    config: &ContainerConfig,
+    credentials: &Credentials,
+    created_at: i64,
+) -> ContainerStatus {
     let linux = config.linux.as_ref();
-    let context = security_context(config);
-    let uid = context.and_then(|context| context.run_as_user).map_or(0, |user| user.value);
-    let gid = context.and_then(|context| context.run_as_group).map_or(0, |group| group.value);
-    let mut groups = vec![gid];
-    groups.extend(
-        context.into_iter().flat_map(|context| context.supplemental_groups.iter().copied()),
-    );
+    let (uid, gid) = (i64::from(credentials.uid), i64::from(credentials.gid));
+    let groups = credentials.groups.iter().copied().map(i64::from).collect();
     let stop_signal = match config.stop_signal() {
         cri::Signal::RuntimeDefault => cri::Signal::Sigterm,
         signal => signal,

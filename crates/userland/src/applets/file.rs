@@ -366,6 +366,13 @@ pub(super) async fn dd(p: &Process) -> i32 {
     };
     let block = value("bs").map_or(512, |text| size(&text));
     let count = value("count").and_then(|text| text.parse::<usize>().ok());
+    // A block is read into memory before it is written.
+    let limit = p.surroundings.memory_limit;
+    if limit > 0 && block as u64 > limit {
+        p.spend(crate::process::EXEC).await;
+        p.node.kill_for_memory(&p.ctx, p.pid);
+        std::future::pending::<()>().await;
+    }
     let wanted = count.map_or(usize::MAX, |count| count.saturating_mul(block));
     let input = value("if");
     let text = match input.as_deref() {

@@ -18,6 +18,7 @@ const KNOWN: &[&str] = &[
     "[[",
     "basename",
     "base64",
+    "brctl",
     "cat",
     "chgrp",
     "chmod",
@@ -45,6 +46,7 @@ const KNOWN: &[&str] = &[
     "id",
     "ifconfig",
     "ip",
+    "ipcs",
     "kill",
     "killall",
     "ln",
@@ -91,6 +93,7 @@ const KNOWN: &[&str] = &[
     "test",
     "time",
     "timeout",
+    "top",
     "touch",
     "tr",
     "true",
@@ -127,7 +130,11 @@ pub(crate) fn find(process: Process) -> Option<Running> {
 async fn run(p: Process) -> i32 {
     let name = p.name().to_owned();
     match name.as_str() {
-        "true" | "sync" | "clear" | "chmod" | "chown" | "chgrp" => 0,
+        "true" | "sync" | "clear" => 0,
+        "chmod" | "chown" | "chgrp" => system::change(&p),
+        "top" => system::top(&p).await,
+        "ipcs" => system::ipcs(&p),
+        "brctl" => net::brctl(&p),
         "false" => 1,
         "echo" => text::echo(&p),
         "printf" => text::printf(&p),

@@ -202,6 +202,9 @@ pub(super) async fn ping(p: &Process) -> i32 {
         return p.fail(&format!("bad address '{host}'"));
     };
     p.say(&format!("PING {host} ({address}): 56 data bytes"));
+    if !p.credentials.has(node::Credentials::NET_RAW) {
+        return p.fail("permission denied (are you root?)");
+    }
     let count = args.value('c').and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
     let mut sent = 0;
     while sent < count {
@@ -294,7 +297,16 @@ async fn exchange(p: &Process, connection: Connection) {
 pub(super) fn netstat(p: &Process) -> i32 {
     p.say("Active Internet connections (only servers)");
     p.say("Proto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name");
-    for (port, pid) in p.node.listening(p.node.network_of(p.pid)) {
+    let network = p.node.network_of(p.pid);
+    let own = p.node.listening(network);
+    let of_machine = if network == node::HOST_NETWORK { machine_ports(p) } else { Vec::new() };
+    for (kind, local, port) in of_machine {
+        if own.iter().all(|&(own, _)| own != port) {
+            let any = if kind == "tcp6" { ":::*" } else { "0.0.0.0:*" };
+            p.say(&format!("{kind:10} 0      0 {local:23} {any:23} LISTEN      -"));
+        }
+    }
+    for (port, pid) in own {
         let own = crate::procfs::processes(p).into_iter().find(|(_, process)| process.pid == pid);
         let owner = own.map_or("-".to_owned(), |(number, process)| {
             format!("{number}/{}", crate::procfs::command_name(&process))
@@ -305,6 +317,59 @@ pub(super) fn netstat(p: &Process) -> i32 {
         ));
     }
     0
+}
+
+/// Where the machine itself listens, of which the host's network is a part: protocol, address and
+/// port.
+fn machine_ports(p: &Process) -> Vec<(&'static str, String, u16)> {
+    let mut ports = Vec::new();
+    for (kind, file) in [("tcp", "/proc/net/tcp"), ("tcp6", "/proc/net/tcp6")] {
+        let text = p.node.kernel_file(file).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // `0A` is LISTEN.
+            let [_, local, _, "0A", ..] = words[..] else { continue };
+            let Some((address, port)) = local.split_once(':') else { continue };
+            let Ok(port) = u16::from_str_radix(port, 16) else { continue };
+            let address = match u32::from_str_radix(address, 16) {
+                // In the machine's own order of bytes.
+                Ok(bits) => std::net::Ipv4Addr::from(bits.swap_bytes()).to_string(),
+                Err(_) => "::".to_owned(),
+            };
+            ports.push((kind, format!("{address}:{port}"), port));
+        }
+    }
+    ports.sort();
+    ports
+}
+
+/// `brctl addbr|delbr|show`
+pub(super) fn brctl(p: &Process) -> i32 {
+    let network = p.node.network_of(p.pid);
+    let words: Vec<&str> = p.args().iter().map(String::as_str).collect();
+    let change = match words[..] {
+        [] | ["show"] => {
+            p.say("bridge name\tbridge id\t\tSTP enabled\tinterfaces");
+            for bridge in p.node.bridges(network) {
+                p.say(&format!("{bridge}\t\t8000.000000000000\tno\t\t"));
+            }
+            return 0;
+        }
+        ["addbr", name] => (name, true),
+        ["delbr", name] => (name, false),
+        _ => return p.fail("usage: brctl addbr|delbr|show"),
+    };
+    let (name, add) = change;
+    if !p.credentials.has(node::Credentials::NET_ADMIN) {
+        return p.fail(&format!("bridge {name}: Operation not permitted"));
+    }
+    match add {
+        true if !p.node.add_bridge(network, name) => p.fail(&format!("bridge {name}: File exists")),
+        false if !p.node.remove_bridge(network, name) => {
+            p.fail(&format!("bridge {name}: No such device or address"))
+        }
+        _ => 0,
+    }
 }
 
 /// `ip addr`, `ip route`, `ifconfig`.

@@ -4,9 +4,10 @@ use super::{Arguments, signal_name, signal_number};
 use crate::process::Process;
 use crate::procfs::{command_name, processes, sysctl as read_sysctl};
 use futures_util::future::{Either, select};
+use node::Credentials;
 use std::pin::pin;
 use std::time::Duration;
-use trace::Time;
+use trace::{NamespaceKind, Time};
 
 /// A duration as `sleep` takes it: seconds, or a number with `s`, `m`, `h` or `d`; none for
 /// `infinity`.
@@ -244,9 +245,87 @@ pub(super) fn hostname(p: &Process) -> i32 {
     } else if args.rest.is_empty() {
         p.say(&p.node.hostname_of(p.pid));
     } else {
-        p.fail("sethostname: Operation not permitted");
-        return 1;
+        // The host's own name stays what it is.
+        let namespace = p.node.namespace_of(p.pid, NamespaceKind::Uts);
+        let may =
+            p.credentials.has(Credentials::SYS_ADMIN) && p.credentials.may_call("sethostname");
+        match namespace.filter(|_| may) {
+            Some(namespace) => p.node.set_hostname(namespace, &args.rest[0]),
+            None => return p.fail("sethostname: Operation not permitted"),
+        }
     }
+    0
+}
+
+/// `chmod`, `chown`, `chgrp`: files have neither modes nor owners here, but a filter may forbid it.
+pub(super) fn change(p: &Process) -> i32 {
+    let syscalls: &[&str] = match p.name() {
+        "chmod" => &["chmod", "fchmodat"],
+        _ => &["chown", "fchownat"],
+    };
+    if syscalls.iter().all(|syscall| p.credentials.may_call(syscall)) {
+        return 0;
+    }
+    let args = Arguments::of(p, "");
+    let paths = args.rest.get(1..).unwrap_or_default();
+    paths.iter().fold(0, |_, path| p.fail(&format!("{path}: Operation not permitted")))
+}
+
+/// `top`: the processes, again and again; once where it cannot know what a screen is.
+pub(super) async fn top(p: &Process) -> i32 {
+    let args = Arguments::of(p, "dn");
+    let number = |flag| args.value(flag).and_then(|text| text.parse::<u64>().ok());
+    let every = Duration::from_secs(number('d').unwrap_or(5).max(1));
+    let mut left = number('n').unwrap_or(u64::MAX);
+    while left > 0 {
+        p.say("Mem: 4096000K used, 12288000K free, 10240K shrd, 1024K buff, 2047000K cached");
+        p.say("CPU:   0% usr   0% sys   0% nic 100% idle   0% io   0% irq   0% sirq");
+        p.say("Load average: 0.00 0.00 0.00 1/100 1");
+        p.say("  PID  PPID USER     STAT   VSZ %VSZ CPU %CPU COMMAND");
+        let user = name_of(p, "/etc/passwd", p.credentials.uid)
+            .unwrap_or_else(|| p.credentials.uid.to_string());
+        let all = processes(p);
+        for (pid, process) in &all {
+            let parent = all.iter().find(|(_, other)| other.pid == process.ppid);
+            let parent = parent.map_or(0, |&(own, _)| own);
+            let command = process.argv.join(" ");
+            p.say(&format!("{pid:5} {parent:5} {user:8} S     4364  0.0   0  0.0 {command}"));
+        }
+        left -= 1;
+        if left > 0 {
+            p.sleep(every).await;
+        }
+    }
+    0
+}
+
+/// `ipcs -m`: shared memory is all that is known of; of it, what `/proc` says.
+pub(super) fn ipcs(p: &Process) -> i32 {
+    let args = Arguments::of(p, "i");
+    let all = !args.has('m') && !args.has('q') && !args.has('s');
+    if all || args.has('m') {
+        p.say("\n------ Shared Memory Segments --------");
+        p.say("key        shmid      owner      perms      bytes      nattch     status      ");
+        let text = p.read_file("/proc/sysvipc/shm").unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [key, id, mode, size, _, _, attached, uid, ..] = words[..] else { continue };
+            let key = key.parse::<i32>().unwrap_or_default();
+            let uid: u32 = uid.parse().unwrap_or_default();
+            let owner = name_of(p, "/etc/passwd", uid).unwrap_or_else(|| uid.to_string());
+            let mode = mode.get(mode.len().saturating_sub(3)..).unwrap_or(mode);
+            p.say(&format!("0x{key:08x} {id:10} {owner:10} {mode:10} {size:10} {attached:10} "));
+        }
+    }
+    if all || args.has('s') {
+        p.say("\n------ Semaphore Arrays --------");
+        p.say("key        semid      owner      perms      nsems     ");
+    }
+    if all || args.has('q') {
+        p.say("\n------ Message Queues --------");
+        p.say("key        msqid      owner      perms      used-bytes   messages    ");
+    }
+    p.say("");
     0
 }
 
@@ -293,16 +372,9 @@ pub(super) fn id(p: &Process) -> i32 {
         };
     }
     let group_name = |id: u32| name_of(p, "/etc/group", id);
-    let mut groups = credentials.groups.clone();
-    if !groups.contains(&gid) {
-        groups.insert(0, gid);
-    }
-    let mut seen = Vec::new();
-    groups.retain(|group| {
-        let new = !seen.contains(group);
-        seen.push(*group);
-        new
-    });
+    let mut groups = crate::procfs::groups(credentials);
+    groups.retain(|group| *group != gid);
+    groups.insert(0, gid);
     let as_names = args.has('n');
     let shown =
         |id: u32, name: Option<String>| name.filter(|_| as_names).unwrap_or_else(|| id.to_string());

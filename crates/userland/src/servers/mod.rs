@@ -30,9 +30,22 @@ pub(crate) fn find(process: &Process) -> Option<Running> {
         "redis-server" => Some(Box::pin(redis::server(process.clone()))),
         "agnhost" => Some(Box::pin(agnhost::run(process.clone()))),
         "etcd" => Some(Box::pin(web::etcd(process.clone()))),
+        "nnp" => Some(Box::pin(no_new_privs(process.clone()))),
         "pause" if !process.is_first => Some(Box::pin(serve(process.clone()))),
         _ => None,
     }
+}
+
+/// The program of Kubernetes' own tests that belongs to root and has the set-user-ID bit, which
+/// `no_new_privs` takes from it.
+///
+/// Models: kubernetes `test/images/nonewprivs`.
+async fn no_new_privs(process: Process) -> i32 {
+    process.step().await;
+    let credentials = &process.credentials;
+    let effective = if credentials.no_new_privs { credentials.uid } else { 0 };
+    process.say(&format!("Effective uid: {effective}"));
+    0
 }
 
 /// Waits until it is asked to end, and ends well.

@@ -98,7 +98,7 @@ pub(super) async fn nginx(p: Process) -> i32 {
                 }
                 0
             }
-            None => p.fail("[error] invalid PID number \"\" in \"/run/nginx.pid\""),
+            None => p.fail("[error] invalid PID number \"\" in \"/var/run/nginx.pid\""),
         };
     }
     if args.iter().any(|arg| arg == "-v" || arg == "-V") {
@@ -146,6 +146,13 @@ pub(super) async fn nginx(p: Process) -> i32 {
     }
     let root = directive("root").into_iter().next();
     let root = root.unwrap_or_else(|| "/usr/share/nginx/html".to_owned());
+    let command = p.argv.join(" ");
+    p.node.set_title(p.pid, &format!("nginx: master process {command}"));
+    if let Some(path) = directive("pid").into_iter().next()
+        && let Err(error) = p.write_own_file(&path, &format!("{}\n", p.own_pid()))
+    {
+        return p.fail(&format!("[emerg] open() \"{path}\" failed ({error})"));
+    }
     run(p, &ports, &root, "nginx/1.29.0", true).await
 }
 
@@ -153,6 +160,14 @@ pub(super) async fn nginx(p: Process) -> i32 {
 pub(super) async fn httpd(p: Process) -> i32 {
     let apache = p.stat("/usr/local/apache2") == Some(Kind::Directory);
     if apache || p.name() != "httpd" {
+        let time = crate::applets::format_time(p.ctx.now(), "%a %b %d %H:%M:%S.%N %Y");
+        let pid = p.own_pid();
+        for (module, message) in [
+            ("mpm_event", "AH00489: Apache/2.4.65 (Unix) configured -- resuming normal operations"),
+            ("core", "AH00094: Command line: 'httpd -D FOREGROUND'"),
+        ] {
+            p.write(2, &format!("[{time}] [{module}:notice] [pid {pid}:tid {pid}] {message}\n"));
+        }
         return run(p, &[80], "/usr/local/apache2/htdocs", "Apache/2.4.65 (Unix)", true).await;
     }
     let args = crate::applets::Arguments::of(&p, "phcur");

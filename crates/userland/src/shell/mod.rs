@@ -312,8 +312,7 @@ impl Shell {
     }
 
     fn complain(&self, message: &str) {
-        let name = self.zero.rsplit('/').next().unwrap_or(&self.zero);
-        self.process.write(2, &format!("{name}: {message}\n"));
+        self.process.write(2, &format!("{}: {message}\n", self.zero));
     }
 
     /// Says what is wrong and ends the shell.

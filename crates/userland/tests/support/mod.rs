@@ -61,6 +61,7 @@ impl World {
             destination: destination.into(),
             source: source.into(),
             readonly,
+            ..Bind::default()
         };
         let command = Command {
             argv,

@@ -9,10 +9,10 @@ use crate::containerd::Flavor;
 use crate::containerd::core::{ContainerSpec, Rootfs};
 use crate::oci::{NamespaceRequest, Spec};
 use crate::server::config::{
-    credentials, kept_status, memory_limit, namespace_options, paths, process_args, process_cwd,
-    process_env, security_context, target,
+    binds, credentials, id_map, kept_status, memory_limit, name_mounted_images, namespace_options,
+    paths, process_args, process_cwd, process_env, security_context, target,
 };
-use crate::server::images::Image;
+use crate::server::images::{Image, ImageStore};
 use cri::{
     ContainerConfig, ContainerEventType, CreateContainerRequest, CreateContainerResponse,
     NamespaceMode, NamespaceOption, PodSandboxConfig, Status,
@@ -58,7 +58,7 @@ impl CriPlugin {
             ))
         })?;
         let images = client.images();
-        if let Err(error) = validate::image_mounts(&config.mounts, images) {
+        if let Err(error) = validate::image_mounts(&config.mounts, images, &self.0.node) {
             container_names.release(&name);
             return Err(error);
         }
@@ -103,6 +103,7 @@ impl CriPlugin {
                 return Err(prefixed(doing, error));
             }
         };
+        let credentials = spec.credentials.clone();
         let attempt = metadata.attempt;
         let declared = programs.declared(&sandbox.pod_name, &container_name, attempt);
         // A shim of version 1 has one container.
@@ -122,6 +123,8 @@ impl CriPlugin {
             return Err(failed("failed to create containerd container", error));
         }
         let created_at = ctx.now().unix_nanos();
+        let mut status = kept_status(config, &credentials, created_at);
+        name_mounted_images(&mut status, client.images());
         let log_path = match (sandbox_config.log_directory.as_str(), config.log_path.as_str()) {
             ("", _) | (_, "") => "".into(),
             (directory, path) => format!("{}/{path}", directory.trim_end_matches('/')).into(),
@@ -142,7 +145,7 @@ impl CriPlugin {
             io: RefCell::default(),
             stop_signal: config.stop_signal,
             target: target(config),
-            kept: RefCell::new(Kept::new(&kept_status(config, created_at))),
+            kept: RefCell::new(Kept::new(&status)),
             status: RefCell::new(ContainerState { created_at, ..ContainerState::default() }),
             early_exit: Cell::new(None),
             stop_signalled: Cell::new(false),
@@ -172,6 +175,7 @@ impl CriPlugin {
         let context = security_context(config);
         let options = context.and_then(|context| context.namespace_options.as_ref());
         validate::user(context)?;
+        let credentials = credentials(context, image, &self.0.node)?;
         validate::mounts(&config.mounts)?;
         let own = options.and_then(|options| options.userns_options.as_ref());
         let user_namespace = validate::user_namespace(own)
@@ -213,9 +217,11 @@ impl CriPlugin {
             hostname: "".into(),
             namespaces,
             cgroups_path: cgroups_path(sandbox_config, id),
-            mounts: container_mounts(sandbox, config),
+            mounts: container_mounts(sandbox, config, self.0.client.images()),
             readonly_rootfs: context.is_some_and(|context| context.readonly_rootfs),
-            credentials: Rc::new(credentials(context, image)),
+            credentials: Rc::new(credentials),
+            uid_map: id_map(own.map_or(&[], |own| &own.uids)),
+            gid_map: id_map(own.map_or(&[], |own| &own.gids)),
             terminal: config.tty,
             sysctls: Vec::new(),
             memory_limit: memory_limit(config),
@@ -287,7 +293,7 @@ pub(super) fn labels_for(
 /// The request's mounts, and the sandbox's files where the request has nothing in their place.
 ///
 /// Models: `internal/cri/server/container_create.go` `linuxContainerMounts`.
-fn container_mounts(sandbox: &Sandbox, config: &ContainerConfig) -> Vec<Bind> {
+fn container_mounts(sandbox: &Sandbox, config: &ContainerConfig, images: &ImageStore) -> Vec<Bind> {
     let readonly = security_context(config).is_some_and(|context| context.readonly_rootfs);
     let id = &sandbox.id;
     let given = |path: &str| config.mounts.iter().any(|mount| mount.container_path == path);
@@ -302,13 +308,9 @@ fn container_mounts(sandbox: &Sandbox, config: &ContainerConfig) -> Vec<Bind> {
         destination: path.into(),
         source: source.into(),
         readonly,
+        ..Bind::default()
     });
-    let of_request = config.mounts.iter().map(|mount| Bind {
-        destination: mount.container_path.as_str().into(),
-        source: mount.host_path.as_str().into(),
-        readonly: mount.readonly,
-    });
-    of_sandbox.chain(of_request).collect()
+    of_sandbox.chain(binds(&config.mounts, images)).collect()
 }
 
 fn container_dir(root: &str, id: &str) -> String {

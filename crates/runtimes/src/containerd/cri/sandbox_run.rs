@@ -281,6 +281,10 @@ impl CriPlugin {
             let doing = "failed to generate sandbox container spec: user namespace configuration";
             prefixed(doing, error)
         })?;
+        if let Err(error) = validate::maps_root(options.userns_options.as_ref()) {
+            self.remove_sandbox_dirs(ctx, id);
+            return Err(prefixed("failed to create containerd container", error));
+        }
         let mut spec = self.sandbox_container_spec(sandbox, config);
         if user_namespace {
             spec.namespaces.push((NamespaceKind::User, NamespaceRequest::New));
@@ -364,11 +368,12 @@ impl CriPlugin {
             namespaces,
             cgroups_path: cgroups_path(config, id),
             mounts: vec![
-                Bind { destination: "/dev/shm".into(), source: shm, readonly: false },
+                Bind { destination: "/dev/shm".into(), source: shm, ..Bind::default() },
                 Bind {
                     destination: "/etc/resolv.conf".into(),
                     source: resolv_conf(id).into(),
                     readonly: true,
+                    ..Bind::default()
                 },
             ],
             readonly_rootfs: true,

@@ -9,6 +9,7 @@ use cri::{
     IdMapping, LinuxContainerSecurityContext, Mount, MountPropagation, NamespaceMode, Status,
     UserNamespace,
 };
+use node::Node;
 
 /// Whether a user namespace is asked for.
 ///
@@ -44,6 +45,21 @@ pub(super) fn user_namespace(asked: Option<&UserNamespace>) -> Result<bool, Stat
             "unsupported user namespace mode: {:?}",
             mode.as_str_name()
         ))),
+    }
+}
+
+/// # Errors
+/// Mappings of a user namespace in which there is no root, for whom the root file system is
+/// prepared.
+///
+/// Models: containerd v2.3.4 `internal/userns/idmap.go` `RootPair`.
+pub(super) fn maps_root(asked: Option<&UserNamespace>) -> Result<(), Status> {
+    let maps = |ids: &[IdMapping]| ids.is_empty() || ids.iter().any(|ids| ids.container_id == 0);
+    match asked {
+        Some(asked) if !maps(&asked.uids) || !maps(&asked.gids) => {
+            Err(Status::unknown("container ID 0 cannot be mapped to a host ID"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -104,9 +120,20 @@ pub(super) fn mounts(mounts: &[Mount]) -> Result<(), Status> {
     Ok(())
 }
 
+fn has_sub_path(mount: &Mount, images: &ImageStore, node: &Node) -> bool {
+    let found = mount.image.as_ref().and_then(|image| images.resolve(&image.image));
+    let name = found.and_then(|image| image.references.borrow().first().cloned());
+    let path = format!("/{}", mount.image_sub_path.trim_matches('/'));
+    node.userland().is_none_or(|userland| userland.image_has(&name.unwrap_or_default(), &path))
+}
+
 /// # Errors
 /// Images as mounts that are writable, not there, or beside a path of the host.
-pub(super) fn image_mounts(mounts: &[Mount], images: &ImageStore) -> Result<(), Status> {
+pub(super) fn image_mounts(
+    mounts: &[Mount],
+    images: &ImageStore,
+    node: &Node,
+) -> Result<(), Status> {
     for mount in mounts {
         let Some(image) = &mount.image else { continue };
         let problem = if !mount.host_path.is_empty() {
@@ -118,6 +145,11 @@ pub(super) fn image_mounts(mounts: &[Mount], images: &ImageStore) -> Result<(), 
         } else if images.resolve(&image.image).is_none() {
             let message = format!("failed to resolve image {:?}: not found", image.image);
             return Err(Status::not_found(format!("ImageVolumeMountFailed: {message}")));
+        } else if !has_sub_path(mount, images, node) {
+            format!(
+                "failed to find sub path {:?} in image {:?}: no such file or directory",
+                mount.image_sub_path, image.image
+            )
         } else {
             continue;
         };

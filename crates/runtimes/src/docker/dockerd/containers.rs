@@ -12,7 +12,7 @@ use crate::docker::engine::{
 };
 use crate::io::{ContainerIo, Log, captured};
 use crate::json::Json;
-use crate::oci::{ExecProcess, NamespaceRequest, Spec, capabilities};
+use crate::oci::{ExecProcess, NamespaceRequest, Spec, capabilities, seccomp};
 use futures_util::future::{Either, select};
 use node::{Bind, Credentials, ImageSpec, Node, SIGKILL, SIGTERM, Stdio};
 use sim::{Ctx, Signal, SimError};
@@ -333,7 +333,7 @@ impl Dockerd {
             .map(|file| Bind {
                 destination: format!("/etc/{file}").into(),
                 source: format!("{files}/{file}").into(),
-                readonly: false,
+                ..Bind::default()
             })
             .collect();
         for (source, destination, writable) in bind_mounts(body) {
@@ -342,6 +342,7 @@ impl Dockerd {
                 destination: destination.into(),
                 source: source.into(),
                 readonly: !writable,
+                ..Bind::default()
             });
         }
         let parent = &host.resources.cgroup_parent;
@@ -368,6 +369,7 @@ impl Dockerd {
             Some(owner) if !owner.body.hostname.is_empty() => owner.body.hostname.as_str().into(),
             _ => Rc::clone(&own_name),
         };
+        let name = self.0.images.name(&container.image_id);
         Ok(Spec {
             args,
             cwd: if body.working_dir.is_empty() {
@@ -381,14 +383,15 @@ impl Dockerd {
             cgroups_path: cgroups_path.into(),
             mounts,
             readonly_rootfs: host.readonly_rootfs,
-            credentials: Rc::new(credentials(body, &image)),
+            credentials: Rc::new(credentials(body, &image, &name, &self.0.node)),
             terminal: body.tty,
             sysctls: pairs(&host.sysctls),
             memory_limit: u64::try_from(host.resources.memory).unwrap_or_default(),
             masked_paths: paths(host.masked_paths.as_ref()),
             readonly_paths: paths(host.readonly_paths.as_ref()),
-            image: self.0.images.name(&container.image_id),
+            image: name,
             annotations: Vec::new(),
+            ..Spec::default()
         })
     }
 
@@ -736,15 +739,25 @@ fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(Rc<str>, Rc<s
 /// Who the container runs as and what it may do.
 ///
 /// Models: moby@v20.10.7 `daemon/oci_linux.go` `WithUser`, `WithCapabilities`, `WithSeccomp`.
-fn credentials(body: &CreateBody, image: &ImageSpec) -> Credentials {
+fn credentials(body: &CreateBody, image: &ImageSpec, name: &str, node: &Node) -> Credentials {
     let host = &body.host_config;
     let user = if body.user.is_empty() { &*image.user } else { &body.user };
-    let (uid, gid) = node::image::user_and_group(user);
+    let (uid, mut gid) = node::image::user_and_group(user);
+    let account = node.userland().and_then(|userland| node::image::account(&*userland, name, uid));
+    let of_user = account.as_ref().map_or(0, |account| account.gid);
+    if !user.contains(':') && user.parse::<u32>().is_ok() {
+        gid = of_user;
+    }
     let mut groups = vec![gid];
+    groups.extend(account.into_iter().flat_map(|account| account.groups));
     groups.extend(host.group_add.iter().flatten().filter_map(|group| group.parse::<u32>().ok()));
     let given = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
     let bounding = capabilities(&given(&host.cap_add), &given(&host.cap_drop), host.privileged);
     let has = |option: &str| host.security_opt.iter().flatten().any(|given| given == option);
+    // Profiles come with the option, not as the name of a file.
+    let profile = host.security_opt.iter().flatten().find_map(|o| o.strip_prefix("seccomp="));
+    let syscalls = profile.filter(|_| !host.privileged);
+    let syscalls = syscalls.and_then(|profile| seccomp::filter(profile).ok());
     Credentials {
         uid,
         gid,
@@ -754,6 +767,7 @@ fn credentials(body: &CreateBody, image: &ImageSpec) -> Credentials {
         effective: if uid == 0 { bounding } else { 0 },
         no_new_privs: has("no-new-privileges"),
         seccomp: !host.privileged && !has("seccomp=unconfined"),
+        syscalls: syscalls.map(Rc::new),
         apparmor: "".into(),
     }
 }
