@@ -9,6 +9,7 @@ use cri::{
     ListContainersRequest, PodSandboxConfig, PodSandboxMetadata, PullImageRequest,
     RunPodSandboxRequest, StartContainerRequest, VersionRequest,
 };
+use scenario::Stack;
 use serve::Client;
 use served::{PATIENCE, Served, program, scratch};
 use std::os::unix::fs::PermissionsExt;
@@ -51,7 +52,8 @@ async fn run_container(client: &mut Client, name: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_container_runs_on_every_stack() {
-    for stack in scenario::Stack::ALL {
+    let served = |stack: &Stack| stack.has_cri() && *stack != Stack::Rktshim;
+    for stack in Stack::ALL.into_iter().filter(served) {
         let served = Served::start(&scratch(stack.key()), &["--stack", stack.key()]).await;
         let mut client = served.client().await;
         let version = client.call(VersionRequest::default()).await.unwrap();
