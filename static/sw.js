@@ -12,7 +12,7 @@ const START = new URL('./', self.location).href;
 /** The files that a start page names, on this origin. */
 function named(html) {
   const files = new Set(['manifest.webmanifest']);
-  for (const [, path] of html.matchAll(/(?:href|src|from|module_or_path:|url\()\s*=?\s*["']?([^"'()\s>]+\.(?:js|mjs|wasm|woff2|svg|css|webmanifest))["')]/g)) {
+  for (const [path] of html.matchAll(/(?<=["'=(])[\w./-]+\.(?:m?js|wasm|woff2|svg|css|webmanifest)(?=["')\s>])/g)) {
     files.add(path);
   }
   return [...files].map((path) => new URL(path, START)).filter((url) => url.origin === self.location.origin);

@@ -173,8 +173,10 @@ export async function expectAccessible(page, state) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: AXE_SOURCE });
   const violations = await page.evaluate(async () => {
     // What fades in has its colours at the end.
-    const ending = document.getAnimations().filter((it) => it.effect?.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(ending.map((it) => it.finished));
+    const late = performance.now() + 2000;
+    const ends = (it) => it.effect?.getComputedTiming().endTime !== Infinity;
+    const fades = () => document.getAnimations().some((it) => it.playState === 'running' && ends(it));
+    while (fades() && performance.now() < late) await new Promise((done) => setTimeout(done, 20));
     const result = await window.axe.run(document, { resultTypes: ['violations'] });
     return result.violations.flatMap(({ id, impact, help, nodes }) =>
       nodes.map((node) => `${id} (${impact}): ${help}: ${node.html.slice(0, 160)} [${node.target.join(' ')}]`),
