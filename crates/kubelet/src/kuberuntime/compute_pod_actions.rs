@@ -7,9 +7,8 @@
 
 use crate::Features;
 use crate::container::{
-    PodStatus, State, Status, container_should_restart, has_any_regular_container_created,
-    hash_container, is_host_network_pod, is_restartable_init_container,
-    should_container_be_restarted,
+    PodStatus, State, Status, has_any_regular_container_created, hash_container,
+    is_host_network_pod, is_restartable_init_container, should_container_be_restarted,
 };
 use crate::prober::ProbeResult;
 use api::{Container, Pod};
@@ -477,7 +476,7 @@ fn plan_regular_containers(
     changes: &mut PodActions,
 ) {
     let features = facts.features();
-    let mut keep_count = 0;
+    let mut keeps_one = false;
     for (index, container) in pod.spec.containers.iter().enumerate() {
         let found = status.find(&container.name);
         let Some(running) = found.filter(|status| status.state == State::Running) else {
@@ -512,7 +511,7 @@ fn plan_regular_containers(
                     continue;
                 }
             }
-            keep_count += 1;
+            keeps_one = true;
             continue;
         };
         let message = if restart {
@@ -523,7 +522,7 @@ fn plan_regular_containers(
         };
         changes.kill(running, message, reason);
     }
-    if keep_count == 0 && changes.containers_to_start.is_empty() {
+    if !keeps_one && changes.containers_to_start.is_empty() {
         changes.kill_pod = true;
         if features.sidecars {
             // Sidecars end with what they serve.
@@ -541,12 +540,6 @@ impl PodActions {
             reason,
         });
     }
-}
-
-/// Whether a container of a finished pod would be started again, for the callers of the plan.
-#[must_use]
-pub fn will_restart(container: &Container, pod: &Pod, status: &Status, features: Features) -> bool {
-    container_should_restart(container, &pod.spec, status.exit_code, features)
 }
 
 #[cfg(test)]
